@@ -1,0 +1,143 @@
+"""Compiling other key names into Pydantic's schemas, so that no message is walked at run time.
+
+Pydantic takes aliases from a model's own configuration, and the models are the user's. So the core
+schema that Pydantic made for a type is copied with aliases put on its declared fields, and compiled
+anew. Fields with an alias of their own keep it; keys of a user's mapping are data and stay.
+"""
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from typing import Any, cast
+
+from pydantic import BaseModel, TypeAdapter
+from pydantic.alias_generators import to_camel
+from pydantic_core import CoreSchema, SchemaSerializer, SchemaValidator
+
+from chanx.messages.base import BaseMessage
+
+__all__ = ["KeyNames"]
+
+_compiling = threading.Lock()
+
+# Parts of a core schema that hold the user's values, classes and functions, not schemas.
+_OPAQUE = frozenset({"cls", "config", "default", "expected", "function", "metadata", "ref"})
+
+
+class KeyNames:
+    """How the fields of messages are called on the wire.
+
+    ``action_key`` replaces "action" in messages; ``camelize`` turns every declared snake_case field
+    into camelCase, in nested models, dataclasses and typed dicts too.
+    """
+
+    def __init__(self, action_key: str, *, camelize: bool) -> None:
+        self.action_key = action_key
+        self.camelize = camelize
+        self.is_plain = action_key == "action" and not camelize
+        """Nothing is renamed: Pydantic's own compiled schemas serve."""
+        self._serializers: dict[type[BaseModel], SchemaSerializer] = {}
+
+    def get_wire_name(self, field: str) -> str:
+        """Return the key of a message's own field."""
+        if field == "action":
+            return self.action_key
+        return to_camel(field) if self.camelize else field
+
+    def compile_validator(self, adapter: TypeAdapter[Any]) -> SchemaValidator:
+        """Return a validator that takes the wire names, and the Python names as well."""
+        schema = self._rename(adapter.core_schema)
+        with _compiled_from_scratch(schema):
+            return SchemaValidator(schema)
+
+    def get_serializer(self, model: type[BaseModel]) -> SchemaSerializer:
+        """Return the serialiser of a model that writes the wire names; compiled once per class."""
+        serializer = self._serializers.get(model)
+        if serializer is None:
+            schema = self._rename(TypeAdapter(model).core_schema)
+            with _compiled_from_scratch(schema):
+                serializer = self._serializers[model] = SchemaSerializer(schema)
+        return serializer
+
+    def dump_value(self, value: Any) -> Any:
+        """Rename inside values of fields typed ``Any``, where no schema says what they are."""
+        if isinstance(value, BaseModel):
+            serializer = self.get_serializer(type(value))
+            return serializer.to_python(value, mode="json", by_alias=True)
+        if isinstance(value, dict):
+            return {key: self.dump_value(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.dump_value(item) for item in value]
+        return value
+
+    def _rename(self, schema: CoreSchema) -> CoreSchema:
+        return cast("CoreSchema", self._copy(schema, is_message=False))
+
+    def _copy(self, part: Any, *, is_message: bool) -> Any:
+        if isinstance(part, list | tuple):
+            return type(part)(self._copy(item, is_message=is_message) for item in part)
+        if not isinstance(part, dict):
+            return part
+        kind = part.get("type")
+        if kind == "model":
+            is_message = issubclass(part["cls"], BaseMessage)
+        copied = {
+            key: value if key in _OPAQUE else self._copy(value, is_message=is_message)
+            for key, value in part.items()
+        }
+        if kind in ("model-fields", "typed-dict"):
+            for name, field in copied["fields"].items():
+                self._put_alias(name, field, is_message=is_message)
+        elif kind == "dataclass-args":
+            for field in copied["fields"]:
+                self._put_alias(field["name"], field, is_message=is_message)
+        elif kind == "any" and self.camelize and "serialization" not in copied:
+            copied["serialization"] = {
+                "type": "function-plain",
+                "function": self.dump_value,
+                "is_field_serializer": False,
+                "info_arg": False,
+                "return_schema": {"type": "any"},
+            }
+        return copied
+
+    def _put_alias(self, name: str, field: dict[str, Any], *, is_message: bool) -> None:
+        wire_name = name
+        if is_message and name == "action":
+            wire_name = self.action_key
+        elif self.camelize:
+            wire_name = to_camel(name)
+        if wire_name != name:
+            field.setdefault("validation_alias", [[wire_name], [name]])
+            field.setdefault("serialization_alias", wire_name)
+
+
+def _get_models(part: Any) -> Iterator[Any]:
+    if isinstance(part, dict):
+        if part.get("type") in ("model", "dataclass"):
+            yield part["cls"]
+        for key, value in part.items():
+            if key not in _OPAQUE:
+                yield from _get_models(value)
+    elif isinstance(part, list | tuple):
+        for item in part:
+            yield from _get_models(item)
+
+
+@contextlib.contextmanager
+def _compiled_from_scratch(schema: CoreSchema) -> Iterator[None]:
+    """Keep pydantic-core from reusing the compiled schema of a model's class.
+
+    Since pydantic-core 2.33 (Pydantic 2.11) a model inside a schema is not compiled again when its
+    class says that it is complete, which would lose the aliases. Newer releases have a private
+    argument against it; hiding the flag while compiling works in all of them.
+    """
+    with _compiling:
+        models = {cls for cls in _get_models(schema) if vars(cls).get("__pydantic_complete__")}
+        try:
+            for cls in models:
+                cls.__pydantic_complete__ = False
+            yield
+        finally:
+            for cls in models:
+                cls.__pydantic_complete__ = True

@@ -1,0 +1,33 @@
+"""What the hub needs from whatever carries events between processes."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+__all__ = ["Broker", "OnEvent"]
+
+OnEvent = Callable[[str, dict[str, Any]], Awaitable[None]]
+"""Takes the name of a group and an event that was published to it."""
+
+
+class Broker(Protocol):
+    """Carries events between the processes of a site. One per process, used by its hub.
+
+    Implementations answer within a deadline of their own, or raise. They raise BrokerError, with
+    the cause, when the event or the subscription did not come about. Events of one group are given
+    to ``on_event`` one after the other, in the order of their arrival; an exception in it is the
+    implementation's to log, and costs that event only.
+    """
+
+    on_event: OnEvent
+
+    async def subscribe(self, group: str) -> None:
+        """Receive the events of a group from now on. Called once per group and process."""
+
+    async def unsubscribe(self, group: str) -> None:
+        """Receive no more events of a group."""
+
+    async def publish(self, group: str, event: dict[str, Any]) -> object | None:
+        """Send an event to all processes that subscribed, this one included.
+
+        Returns where the event stands in the group's history, or None where there is no history.
+        """

@@ -1,0 +1,178 @@
+"""JSON text to message and back, in one pass each way, compiled once per schema and key names."""
+
+import functools
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, GetCoreSchemaHandler, TypeAdapter, ValidationError
+from pydantic_core import CoreSchema, core_schema, from_json, to_json
+
+from chanx.engine.aliases import KeyNames
+from chanx.exceptions import MessageInvalid
+from chanx.messages.base import BaseIncomingMessage, BaseMessage, get_actions
+
+__all__ = ["Decoder", "Encoder", "get_decoder", "get_encoder", "invalid"]
+
+FLAGS: Final = ("is_mine", "is_current")
+"""The fields of a group message that differ from receiver to receiver."""
+
+_MAX_ERRORS_READ: Final = 500
+_MAX_REPLY: Final = 1024
+_MAX_TEXT: Final = 200
+_MAX_NAME: Final = 64
+
+
+class Decoder:
+    """Reads the incoming messages of one schema."""
+
+    def __init__(self, schema: type[BaseIncomingMessage], names: KeyNames) -> None:
+        actions = get_actions(schema)
+        adapter: TypeAdapter[Any] = TypeAdapter(
+            Annotated[Any, _TaggedByAction(actions, names.action_key)]
+        )
+        self._validate_json = (
+            adapter.validator if names.is_plain else names.compile_validator(adapter)
+        ).validate_json
+
+    def decode(self, text: str) -> BaseMessage:
+        """Return the message in a text frame.
+
+        Raises MessageInvalid with errors that may be sent to the client: they never hold what came
+        in, but for names of keys, cut short. Whatever else is raised comes from a validator of the
+        user's own models.
+        """
+        try:
+            # A substring search costs next to nothing; the second parse happens to suspects only.
+            if "NaN" in text or "Infinity" in text:
+                _check_finite(text)
+            message: BaseMessage = self._validate_json(text)
+        except ValidationError as error:
+            raise MessageInvalid(_get_errors(error)) from None
+        return message
+
+    def decode_content(self, content: Any) -> BaseMessage:
+        """Return the message in parsed JSON. Raises MessageInvalid, as ``decode`` does."""
+        try:
+            text = to_json(content).decode()
+        except ValueError:  # PydanticSerializationError too: not JSON at all
+            raise invalid("json_type", "Input should be made of JSON types") from None
+        return self.decode(text)
+
+
+class Encoder:
+    """Writes messages. Dates, UUIDs, decimals and enums come out as Pydantic writes them in JSON."""
+
+    def __init__(self, names: KeyNames) -> None:
+        self._names = names
+        self.flag_names = tuple(names.get_wire_name(flag) for flag in FLAGS)
+        """The keys of ``is_mine`` and ``is_current`` on the wire."""
+
+    def encode(self, message: BaseModel, *, without_flags: bool = False) -> str:
+        """Return the JSON text of a message, with or without the fields of ``FLAGS``.
+
+        Raises ValueError (pydantic_core.PydanticSerializationError among them) when something in it
+        has no form in JSON.
+        """
+        exclude = set(FLAGS) if without_flags else None
+        if self._names.is_plain:
+            text = message.model_dump_json(by_alias=True, exclude=exclude)
+        else:
+            serializer = self._names.get_serializer(type(message))
+            text = serializer.to_json(message, by_alias=True, exclude=exclude).decode()
+        return _checked(text)
+
+    def to_content(self, message: BaseModel) -> Any:
+        """Return the parsed JSON of a message, for code that works on dicts."""
+        return from_json(self.encode(message))
+
+    def encode_content(self, content: Any) -> str:
+        """Return the JSON text of a dict or another value. Raises as ``encode`` does."""
+        return _checked(to_json(content, by_alias=True).decode())
+
+
+@functools.cache
+def _get_names(action_key: str, camelize: bool) -> KeyNames:
+    return KeyNames(action_key, camelize=camelize)
+
+
+@functools.cache
+def get_decoder(schema: type[BaseIncomingMessage], action_key: str, camelize: bool) -> Decoder:
+    """Return the decoder of a schema. The number of schemas is that of classes in the code."""
+    return Decoder(schema, _get_names(action_key, camelize))
+
+
+@functools.cache
+def get_encoder(action_key: str, camelize: bool) -> Encoder:
+    """Return the encoder for these key names."""
+    return Encoder(_get_names(action_key, camelize))
+
+
+class _TaggedByAction:
+    """An annotation that makes Pydantic choose the message class by its action alone.
+
+    It does not matter how the container's own annotation is spelled, and a single class is told
+    apart from unknown actions like the members of a union are.
+    """
+
+    def __init__(self, actions: dict[str | int, type[BaseMessage]], key: str) -> None:
+        self._actions = actions
+        self._key = key
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        schemas = {model: handler.generate_schema(model) for model in self._actions.values()}
+        choices = {action: schemas[model] for action, model in self._actions.items()}
+        return core_schema.tagged_union_schema(choices, self._key)
+
+
+def invalid(kind: str, text: str) -> MessageInvalid:
+    """Return the exception for a frame that is wrong as a whole."""
+    return MessageInvalid([{"type": kind, "loc": ["message"], "msg": text}])
+
+
+def _check_finite(text: str) -> None:
+    """Raise for NaN and Infinity, which RFC 8259 (section 6) does not allow; parsers often do."""
+    try:
+        from_json(text, allow_inf_nan=False)
+    except ValueError:
+        raise invalid("json_invalid", "Invalid JSON, or a number that JSON does not have") from None
+
+
+def _checked(text: str) -> str:
+    """Return the text, or raise ValueError: what goes out must be JSON for every client."""
+    if "NaN" in text or "Infinity" in text:
+        try:
+            from_json(text, allow_inf_nan=False)
+        except ValueError:
+            raise ValueError("NaN and Infinity cannot be sent: JSON has no such numbers") from None
+    return text
+
+
+def _get_errors(error: ValidationError) -> list[dict[str, Any]]:
+    """Return Pydantic's errors as JSON-ready dicts, of about ``_MAX_REPLY`` bytes at most."""
+    count = error.error_count()
+    if count > _MAX_ERRORS_READ:
+        return invalid("too_many_errors", f"{count} errors, the message is far from valid").errors
+    errors: list[dict[str, Any]] = []
+    size = 0
+    for details in error.errors(include_url=False, include_input=False):
+        reported = {
+            "type": details["type"],
+            "loc": ["message", *(_cut(part, _MAX_NAME) for part in details["loc"])],
+            "msg": _cut(_get_text(details), _MAX_TEXT),
+        }
+        size += len(to_json(reported))
+        if errors and size > _MAX_REPLY:
+            break
+        errors.append(reported)
+    return errors
+
+
+def _get_text(details: Any) -> str:
+    # Pydantic's own text for this error repeats the input.
+    if details["type"] == "union_tag_invalid":
+        return f"Unknown {details['ctx']['discriminator']}, known: {details['ctx']['expected_tags']}"
+    return str(details["msg"])
+
+
+def _cut(value: Any, length: int) -> Any:
+    is_long = isinstance(value, str) and len(value) > length
+    return value[:length] + "..." if is_long else value

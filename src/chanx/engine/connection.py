@@ -1,0 +1,338 @@
+"""One socket: what comes in is handled one at a time, what goes out leaves in order.
+
+The server's own task reads and never runs the application's code, so that it sees a disconnect at
+once. A worker task exists while there is something in the inbox, a writer task while there is
+something in the outbox that nobody is waiting for. An idle connection has neither.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, MutableMapping
+from enum import Enum, auto
+from typing import Any, Protocol
+
+from chanx.codes import CloseCode
+from chanx.engine.limits import Limits
+from chanx.engine.tasks import cancel_and_wait, spawn
+
+__all__ = ["Connection", "Handler", "Problem", "State"]
+
+Event = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+
+
+class State(Enum):
+    """The life of a connection. Frames are sent in OPEN only."""
+
+    CONNECTING = auto()
+    OPEN = auto()
+    CLOSING = auto()
+    """The close frame was queued or sent; what comes in is discarded."""
+    CLOSED = auto()
+
+
+class Problem(Enum):
+    """Why a connection is being given up; the application is told, for its log."""
+
+    INBOX_FULL = "inbox full"
+    OUTBOX_FULL = "outbox full"
+    HANDLER_STUCK = "handler does not end when cancelled"
+
+
+class Handler(Protocol):
+    """What a connection drives."""
+
+    async def handle_event(self, event: Event) -> None:
+        """Handle one event of the socket or of the broker. Must not raise but to end it all."""
+
+    def handle_problem(self, problem: Problem) -> None:
+        """Be told that the connection is being given up. Must not raise."""
+
+
+class Connection:
+    """The state, the queues and the tasks of one socket."""
+
+    def __init__(
+        self, receive: Receive, send: Send, handler: Handler, limits: Limits | None = None
+    ) -> None:
+        self.state = State.CONNECTING
+        self.frames_handled = 0
+        """Text and binary frames of the client whose handling has ended, however it ended."""
+        self.dropped = 0
+        """Frames that were to be sent when the connection was closing or closed."""
+        self.on_progress: Callable[[], None] | None = None
+        """Called when a frame was handled and when the outbox has become empty; for test tools."""
+
+        self._receive = receive
+        self._send = send
+        self._handler = handler
+        self._limits = limits or Limits()
+        self._reader: asyncio.Task[Any] | None = None
+        self._aborted_with: int | None = None
+
+        self._inbox: deque[tuple[Event, bool]] = deque()  # the flag: from the broker
+        self._inbox_events = 0
+        self._inbox_room: asyncio.Future[None] | None = None
+        self._worker: asyncio.Task[None] | None = None
+        self._is_working = False
+
+        self._outbox: deque[tuple[Event, int, asyncio.Future[None] | None]] = deque()
+        self._outbox_bytes = 0
+        self._held: deque[tuple[Event, int]] | None = None
+        self._writer: asyncio.Task[None] | None = None
+        self._is_writing = False
+        self._closer: asyncio.Task[None] | None = None
+
+    # --- the socket ---------------------------------------------------------------------------
+
+    async def run(self) -> int:
+        """Read the socket until it is closed; return the close code. Afterwards no task is left."""
+        self._reader = asyncio.current_task()
+        try:
+            while True:
+                event = await self._receive()
+                if event["type"] == "websocket.disconnect":
+                    return int(event.get("code") or CloseCode.NO_STATUS)
+                if self.state in (State.CLOSING, State.CLOSED):
+                    continue
+                self._put(event, from_broker=False)
+                if len(self._inbox) >= self._limits.inbox:
+                    await self._wait_for_room()
+        except asyncio.CancelledError:
+            if self._aborted_with is None or self._reader is None:
+                raise
+            self._reader.uncancel()
+            return self._aborted_with
+        finally:
+            await self._shut_down()
+
+    def abort(self, code: int) -> None:
+        """Make ``run`` return this code, whatever the client does."""
+        if self._aborted_with is None and self.state is not State.CLOSED and self._reader:
+            self._aborted_with = code
+            self._reader.cancel()
+
+    async def _shut_down(self) -> None:
+        self.state = State.CLOSED
+        self._inbox.clear()
+        self._drop_outbox()  # first: a cancelled handler in send() would start a writer for it
+        tasks = (self._worker, self._writer, self._closer)
+        if not await cancel_and_wait(tasks, self._limits.cancel_timeout):
+            self._handler.handle_problem(Problem.HANDLER_STUCK)
+
+    # --- coming in ----------------------------------------------------------------------------
+
+    def enqueue(self, event: Event) -> None:
+        """Take an event of the broker; it is handled in its turn, after what came before it."""
+        if self.state in (State.CLOSING, State.CLOSED):
+            return
+        if self._inbox_events >= self._limits.inbox_events:
+            self._overflow(Problem.INBOX_FULL)
+            return
+        self._inbox_events += 1
+        self._put(event, from_broker=True)
+
+    def _put(self, event: Event, *, from_broker: bool) -> None:
+        self._inbox.append((event, from_broker))
+        if not self._is_working:
+            self._is_working = True
+            worker = spawn(self._work())
+            self._worker = None if worker.done() else worker
+
+    async def _wait_for_room(self) -> None:
+        self._inbox_room = asyncio.get_running_loop().create_future()
+        try:
+            await self._inbox_room
+        finally:
+            self._inbox_room = None
+
+    async def _work(self) -> None:
+        try:
+            while self._inbox:
+                event, from_broker = self._inbox.popleft()
+                self._inbox_events -= from_broker
+                room = self._inbox_room
+                if room and not room.done() and len(self._inbox) < self._limits.inbox:
+                    room.set_result(None)
+                try:
+                    await self._handler.handle_event(event)
+                finally:
+                    if not from_broker and event["type"] == "websocket.receive":
+                        self.frames_handled += 1
+                        self._report_progress()
+        finally:
+            self._is_working = False
+            self._worker = None
+
+    # --- going out ----------------------------------------------------------------------------
+
+    async def accept(self, event: Event) -> None:
+        """Send ``websocket.accept``, once."""
+        if self.state is State.CONNECTING:
+            self.state = State.OPEN
+            await self._transmit(event)
+
+    async def pass_on(self, event: Event) -> None:
+        """Give the server an event that is neither of these, as an ASGI extension defines it."""
+        await self._transmit(event)
+
+    async def send(self, event: Event, *, wait: bool = True) -> None:
+        """Send a frame after all that was queued before it.
+
+        With ``wait`` the call returns when the server has taken it, so a client that reads slowly
+        slows the handler that talks to it and nobody else. Without, when it is queued, or, with the
+        outbox full, when it is sent. A frame for
+        a connection that is closing or closed is counted in ``dropped`` and nothing more: the
+        reader is about to tell the application.
+        """
+        if self.state is not State.OPEN:
+            self.dropped += 1
+        elif not wait and len(self._outbox) < self._limits.outbox_frames:
+            self._queue(event, _get_size(event))
+        elif self._is_writing or self._outbox:
+            await self._send_in_turn(event)
+        else:
+            # Nothing is queued: the caller's own task is the writer.
+            self._is_writing = True
+            try:
+                await self._transmit(event)
+            finally:
+                self._is_writing = False
+                if self._outbox:
+                    self._start_writer()
+
+    def deliver(self, text: str, size: int) -> None:
+        """Queue the text of a broadcast, of this many bytes, without waiting for anything."""
+        if self.state is not State.OPEN:
+            self.dropped += 1
+            return
+        event = {"type": "websocket.send", "text": text}
+        if self._held is None:
+            self._queue(event, size)
+            return
+        self._outbox_bytes += size
+        self._held.append((event, size))
+        self._check_outbox(len(self._held))
+
+    def hold_deliveries(self) -> None:
+        """Keep deliveries back until ``release_deliveries``; what is sent directly goes out."""
+        self._held = deque()
+
+    def release_deliveries(self) -> None:
+        """Queue what was kept back, in order."""
+        held, self._held = self._held or deque(), None
+        for event, size in held:
+            self._outbox_bytes -= size
+            if self.state is State.OPEN:
+                self._queue(event, size)
+
+    async def close(self, code: int | None, reason: str | None = None) -> None:
+        """Close after all that was queued. Whatever is sent from now on is dropped."""
+        if self.state in (State.CLOSING, State.CLOSED):
+            return
+        self.dropped += len(self._held or ())
+        self._held = None
+        self.state = State.CLOSING
+        event: dict[str, Any] = {"type": "websocket.close"}
+        if code is not None:
+            event["code"] = code
+        if reason:
+            event["reason"] = reason
+        if self._is_writing or self._outbox:
+            await self._send_in_turn(event)
+        else:
+            await self._transmit(event)
+
+    @property
+    def is_outbox_empty(self) -> bool:
+        """Nothing is queued, kept back or on its way to the server."""
+        return not (self._outbox or self._held or self._is_writing)
+
+    async def _send_in_turn(self, event: Event) -> None:
+        sent = asyncio.get_running_loop().create_future()
+        self._outbox.append((event, 0, sent))
+        await sent
+
+    def _queue(self, event: Event, size: int) -> None:
+        self._outbox.append((event, size, None))
+        self._outbox_bytes += size
+        if not self._is_writing:
+            self._start_writer()
+        self._check_outbox(len(self._outbox))
+
+    def _check_outbox(self, frames: int) -> None:
+        limits = self._limits
+        if frames > limits.outbox_frames or self._outbox_bytes > limits.outbox_bytes:
+            self._overflow(Problem.OUTBOX_FULL)
+
+    def _start_writer(self) -> None:
+        self._is_writing = True
+        writer = spawn(self._write())
+        self._writer = None if writer.done() else writer
+
+    async def _write(self) -> None:
+        try:
+            while self._outbox:
+                event, size, sent = self._outbox.popleft()
+                self._outbox_bytes -= size
+                try:
+                    await self._transmit(event)
+                finally:
+                    if sent and not sent.done():
+                        sent.set_result(None)
+        finally:
+            self._is_writing = False
+            self._writer = None
+            self._report_progress()
+
+    async def _transmit(self, event: Event) -> None:
+        """The only call of the server's ``send``, and so the only place that meets its errors."""
+        try:
+            await self._send(event)
+        except OSError:
+            # ASGI 2.4: send() raises an OSError when the client is gone. The reader hears of it
+            # from receive(), so here there is nothing to do but to stop sending.
+            self.state = State.CLOSING
+            self._drop_outbox()
+
+    def _drop_outbox(self) -> None:
+        self.dropped += len(self._outbox)
+        for _, _, sent in self._outbox:
+            if sent and not sent.done():
+                sent.set_result(None)
+        self._outbox.clear()
+        self._held = None
+        self._outbox_bytes = 0
+
+    # --- giving up on a slow connection -------------------------------------------------------
+
+    def _overflow(self, problem: Problem) -> None:
+        if self._closer is None and self.state is not State.CLOSED:
+            self.state = State.CLOSING
+            self._handler.handle_problem(problem)
+            self._drop_outbox()
+            self._closer = asyncio.get_running_loop().create_task(self._force_close())
+
+    async def _force_close(self) -> None:
+        # One task sends at a time, so the ones that may be stuck in send() end first.
+        await cancel_and_wait((self._worker, self._writer), self._limits.cancel_timeout)
+        try:
+            async with asyncio.timeout(self._limits.close_timeout):
+                await self._transmit(
+                    {"type": "websocket.close", "code": int(CloseCode.TRY_AGAIN_LATER)}
+                )
+        except TimeoutError:
+            # The client still does not read; nothing more can be told to it.
+            self.abort(CloseCode.TRY_AGAIN_LATER)
+        finally:
+            self._closer = None
+
+    def _report_progress(self) -> None:
+        if self.on_progress:
+            self.on_progress()
+
+
+def _get_size(event: Event) -> int:
+    text = event.get("text")
+    return len(text.encode()) if text is not None else len(event.get("bytes") or b"")

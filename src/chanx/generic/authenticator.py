@@ -1,0 +1,226 @@
+"""DRF's authentication, permissions, throttles and object lookup, over the scope of a socket."""
+
+import asyncio
+import json
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from channels.db import database_sync_to_async
+from django.db.models import Manager, QuerySet
+from rest_framework import permissions
+from rest_framework.generics import GenericAPIView
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.settings import api_settings
+from rest_framework.utils.encoders import JSONEncoder
+
+from chanx.integrations.request import make_request
+from chanx.log import get_logger
+
+__all__ = ["AUTH_METHODS", "AuthenticationResult", "ChanxWebsocketAuthenticator"]
+
+AUTH_METHODS: Final = ("get", "post", "put", "patch", "delete", "options", "head")
+
+_DEADLINE: Final = 15.0
+"""Seconds for authentication and permissions together, the wait for a thread included."""
+
+# They look at the user and the method, and at nothing for which a thread would be needed.
+_PERMISSIONS_WITHOUT_IO: Final = frozenset(
+    {
+        permissions.AllowAny,
+        permissions.IsAuthenticated,
+        permissions.IsAdminUser,
+        permissions.IsAuthenticatedOrReadOnly,
+    }
+)
+
+
+@dataclass
+class AuthenticationResult:
+    """How authentication ended, in the terms of an HTTP response.
+
+    ``data`` is what the client is told; ``user`` and ``obj`` are set on success.
+    """
+
+    is_authenticated: bool
+    status_code: int
+    status_text: str
+    data: Any = field(default_factory=dict)
+    user: Any = None
+    obj: Any = None
+
+
+class ChanxWebsocketAuthenticator:
+    """Authenticates one connection. The attributes are the consumer's, which sets them.
+
+    A subclass may override any method; ``authenticate`` must not raise.
+    """
+
+    authentication_classes: Sequence[Any] | None = None
+    permission_classes: Sequence[Any] | None = None
+    throttle_classes: Sequence[Any] | None = None
+    queryset: "QuerySet[Any] | Manager[Any] | bool | None" = True
+    lookup_field: str = "pk"
+    lookup_url_kwarg: str | None = None
+    auth_method: str = "get"
+
+    request: Request | None = None
+
+    async def authenticate(self, scope: Mapping[str, Any]) -> AuthenticationResult:
+        """Run DRF's checks for a scope, in one trip to a thread, or in none when nothing waits.
+
+        Never raises: what is unexpected is logged and becomes a 500.
+        """
+        try:
+            view = self._make_view()
+            if self._needs_thread(view):
+                response = await _run_in_thread(self._perform, view, scope)
+            else:
+                response = self._perform(view, scope)
+            return self._make_result(view, response)
+        except Exception:
+            get_logger().exception("Authentication failed with unexpected error")
+            return AuthenticationResult(
+                False, 500, "Internal Server Error", {"detail": "Internal server error"}
+            )
+
+    def validate_configuration(self) -> None:
+        """Warn when a permission class checks objects and there is no queryset to find one with."""
+        if has_queryset(self.queryset):
+            return
+        classes = self.permission_classes
+        if classes is None:
+            classes = api_settings.DEFAULT_PERMISSION_CLASSES
+        for permission in get_permissions_with_object_check(classes):
+            warnings.warn(
+                f"{permission.__name__} may require object access: it defines "
+                "has_object_permission(), which is called only when 'queryset' is set",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+
+    def _make_view(self) -> "_HandshakeView":
+        view = _HandshakeView()
+        # None means the project's defaults, as they are now and not when DRF was imported.
+        view.authentication_classes = _or_default(
+            self.authentication_classes, "DEFAULT_AUTHENTICATION_CLASSES"
+        )
+        view.permission_classes = _or_default(
+            self.permission_classes, "DEFAULT_PERMISSION_CLASSES"
+        )
+        view.throttle_classes = _or_default(self.throttle_classes, "DEFAULT_THROTTLE_CLASSES")
+        view.queryset = self.queryset if has_queryset(self.queryset) else None
+        view.lookup_field = self.lookup_field
+        view.lookup_url_kwarg = self.lookup_url_kwarg
+        return view
+
+    def _needs_thread(self, view: "_HandshakeView") -> bool:
+        return bool(
+            view.authentication_classes
+            or view.throttle_classes
+            or view.queryset is not None
+            or any(permission not in _PERMISSIONS_WITHOUT_IO for permission in view.permission_classes)
+        )
+
+    def _perform(self, view: "_HandshakeView", scope: Mapping[str, Any]) -> Response:
+        url_route = scope.get("url_route", {})
+        args, kwargs = url_route.get("args", ()), url_route.get("kwargs", {})
+        request = make_request(scope, self.auth_method)
+        # DRF enforces Django's CSRF token for session users on unsafe methods. A handshake has no
+        # place for the token and changes nothing; it is a GET, whatever permissions are told.
+        request._dont_enforce_csrf_checks = True  # noqa: SLF001 - Django's own switch, by that name
+        view.setup(request, *args, **kwargs)
+        return view.dispatch(request, *args, **kwargs)
+
+    def _make_result(self, view: "_HandshakeView", response: Response) -> AuthenticationResult:
+        self.request = view.request
+        if response.status_code >= 400:  # noqa: PLR2004 - the first of the HTTP error codes
+            # A project's exception handler may answer with anything that DRF renders.
+            data = json.loads(json.dumps(response.data, cls=JSONEncoder))
+            return AuthenticationResult(False, response.status_code, response.status_text, data)
+        # Imported here: the module with the models cannot be imported before Django is set up.
+        from django.contrib.auth.models import AnonymousUser  # noqa: PLC0415
+
+        user = view.request.user
+        user = AnonymousUser() if user is None else user
+        return AuthenticationResult(True, 200, "OK", {"detail": "OK"}, user=user, obj=view.obj)
+
+
+class _HandshakeView(GenericAPIView):
+    """A view whose every method answers 200 when the checks of DRF have passed."""
+
+    filter_backends = ()
+    obj: Any = None
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        # As DRF's, without content negotiation and versioning: a handshake has neither.
+        self.format_kwarg = None
+        request.accepted_renderer = JSONRenderer()
+        request.accepted_media_type = JSONRenderer.media_type
+        request.version = request.versioning_scheme = None
+        self.perform_authentication(request)
+        self.check_permissions(request)
+        self.check_throttles(request)
+
+    def _handle(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        if self.queryset is not None:
+            self.obj = self.get_object()
+        return Response()
+
+    get = post = put = patch = delete = options = head = _handle
+
+    def get_queryset(self) -> "QuerySet[Any]":
+        queryset = self.queryset
+        if not isinstance(queryset, QuerySet | Manager):
+            raise TypeError(f"'queryset' must be a QuerySet or a Manager, not {queryset!r}")
+        return queryset.all()  # a new one: a queryset on a class would keep its first result
+
+
+def has_queryset(queryset: Any) -> bool:
+    """Tell whether an object is to be looked up. Anything but True and None is taken for a yes:
+    if it is no queryset, the lookup fails, and nobody gets in."""
+    return queryset is not True and queryset is not None
+
+
+def get_permissions_with_object_check(classes: Iterable[Any]) -> list[type[Any]]:
+    """Return the permission classes that have an object check of their own, operands included."""
+    found: list[type[Any]] = []
+    for permission in classes:
+        operands = [getattr(permission, name, None) for name in ("op1_class", "op2_class")]
+        if any(operands):
+            found += get_permissions_with_object_check(filter(None, operands))
+        elif isinstance(permission, type):
+            inherited = permissions.BasePermission.has_object_permission
+            if getattr(permission, "has_object_permission", inherited) is not inherited:
+                found.append(permission)
+    return found
+
+
+def _or_default(classes: Sequence[Any] | None, setting: str) -> Sequence[Any]:
+    return getattr(api_settings, setting) if classes is None else classes
+
+
+async def _run_in_thread(function: Any, *args: Any) -> Response:
+    """Call a function in the thread for database work, and give up waiting at the deadline.
+
+    The task is waited for, not awaited: cancelling a call that runs in a thread waits for its end.
+    """
+    task = asyncio.ensure_future(database_sync_to_async(function)(*args))
+    _running.add(task)
+    task.add_done_callback(_forget)
+    done, _ = await asyncio.wait({task}, timeout=_DEADLINE)
+    if not done:
+        raise TimeoutError(f"Authentication took more than {_DEADLINE:g} s")
+    return task.result()
+
+
+_running: set[asyncio.Future[Any]] = set()
+
+
+def _forget(task: asyncio.Future[Any]) -> None:
+    _running.discard(task)
+    if not task.cancelled():
+        task.exception()  # seen; the one who gave up waiting has said so

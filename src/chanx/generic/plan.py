@@ -1,0 +1,93 @@
+"""What is computed once per consumer class, and once per connection, and never per message."""
+
+import functools
+import inspect
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from chanx.engine.codec import Decoder, Encoder, get_decoder, get_encoder
+from chanx.messages.base import BaseMessage, get_actions
+from chanx.settings import chanx_settings
+
+__all__ = ["ClassPlan", "Options", "get_plan"]
+
+_RECEIVING: Final = ("dispatch", "websocket_receive", "receive", "receive_json", "decode_json")
+_SENDING: Final = ("send_json", "encode_json", "send")
+_DELIVERING: Final = (*_SENDING, "dispatch", "send_group_member")
+
+
+@dataclass(frozen=True, slots=True)
+class ClassPlan:
+    """Which of the steps that Channels lets a subclass override it does not override.
+
+    Where it overrides none, the steps between the first and the last are skipped, with the same
+    result.
+    """
+
+    receives_directly: bool
+    """From the frame to ``receive_message``."""
+    sends_directly: bool
+    """From ``send_message`` to the frame."""
+    delivers_directly: bool
+    """From the hub to the frame."""
+    overrides_dispatch: bool
+    group_classes: tuple[type[BaseMessage], ...] | None
+    """The classes of OUTGOING_GROUP_MESSAGE_SCHEMA; None: any message."""
+
+
+@functools.cache
+def get_plan(consumer: type[Any], base: type[Any]) -> ClassPlan:
+    """Return the plan of a class. Methods replaced on the class later do not count."""
+
+    def inherits(names: Iterable[str]) -> bool:
+        return all(
+            inspect.getattr_static(consumer, name) is inspect.getattr_static(base, name)
+            for name in names
+        )
+
+    schema = getattr(consumer, "OUTGOING_GROUP_MESSAGE_SCHEMA", None)
+    return ClassPlan(
+        receives_directly=inherits(_RECEIVING),
+        sends_directly=inherits(_SENDING),
+        delivers_directly=inherits(_DELIVERING),
+        overrides_dispatch=not inherits(["dispatch"]),
+        group_classes=None if schema is None else tuple(get_actions(schema).values()),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The behaviour of one connection: the consumer's attributes, or else the settings."""
+
+    send_completion: bool
+    send_immediately: bool
+    send_authentication: bool
+    log_received: bool
+    log_sent: bool
+    ignored_actions: frozenset[str]
+    encoder: Encoder
+    decoder: Decoder
+
+    @classmethod
+    def resolve(cls, consumer: Any) -> "Options":
+        """Read the attributes of a consumer, and the settings where they are None."""
+
+        def choose(own: Any, setting: str) -> Any:
+            return getattr(chanx_settings, setting) if own is None else own
+
+        names = (chanx_settings.MESSAGE_ACTION_KEY, chanx_settings.CAMELIZE)
+        return cls(
+            send_completion=choose(consumer.send_completion, "SEND_COMPLETION"),
+            send_immediately=choose(
+                consumer.send_message_immediately, "SEND_MESSAGE_IMMEDIATELY"
+            ),
+            send_authentication=choose(
+                consumer.send_authentication_message, "SEND_AUTHENTICATION_MESSAGE"
+            ),
+            log_received=choose(consumer.log_received_message, "LOG_RECEIVED_MESSAGE"),
+            log_sent=choose(consumer.log_sent_message, "LOG_SENT_MESSAGE"),
+            ignored_actions=frozenset(choose(consumer.log_ignored_actions, "LOG_IGNORED_ACTIONS")),
+            encoder=get_encoder(*names),
+            decoder=get_decoder(consumer.INCOMING_MESSAGE_SCHEMA, *names),
+        )

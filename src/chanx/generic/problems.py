@@ -1,0 +1,168 @@
+"""What can be wrong with a consumer class, found before the first client comes."""
+
+import functools
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from channels.layers import channel_layers
+from django.db.models import Manager, QuerySet
+from rest_framework.settings import api_settings
+
+from chanx.generic.authenticator import (
+    AUTH_METHODS,
+    get_permissions_with_object_check,
+    has_queryset,
+)
+from chanx.messages.base import BaseIncomingMessage, BaseOutgoingGroupMessage, get_actions
+
+__all__ = ["ConsumerProblem", "check_consumer", "find_problems"]
+
+_CLASS_LISTS: Final = ("authentication_classes", "permission_classes")
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerProblem:
+    """A mistake in a consumer class: which attribute, what is wrong, what to do.
+
+    ``exception``: the class cannot work at all, and ``as_asgi()`` raises this.
+    ``is_error``: False for what may be meant.
+    """
+
+    id: str
+    attribute: str
+    text: str
+    fix: str
+    exception: type[Exception] | None = None
+    is_error: bool = True
+
+    def describe(self, consumer: type[Any]) -> str:
+        """Return one sentence that names the class, the attribute and the fix."""
+        return f"{consumer.__name__}.{self.attribute} {self.text}: {self.fix}"
+
+
+@functools.cache
+def check_consumer(consumer: type[Any]) -> None:
+    """Raise what makes the class unusable. Costs something for the first call per class only."""
+    for problem in find_problems(consumer):
+        if problem.exception:
+            raise problem.exception(problem.describe(consumer))
+
+
+def find_problems(consumer: Any) -> Iterator[ConsumerProblem]:
+    """Yield the problems of a consumer class, those that make it unusable first."""
+    yield from _check_schemas(consumer)
+    yield from _check_authentication(consumer)
+    yield from _check_queryset(consumer)
+    yield from _check_groups(consumer)
+
+
+def _check_schemas(consumer: Any) -> Iterator[ConsumerProblem]:
+    incoming = getattr(consumer, "INCOMING_MESSAGE_SCHEMA", None)
+    if incoming is None:
+        yield ConsumerProblem(
+            "E001",
+            "INCOMING_MESSAGE_SCHEMA",
+            "is required but not set",
+            "set it to a subclass of chanx.messages.base.BaseIncomingMessage",
+            ValueError,
+        )
+    else:
+        yield from _check_container(
+            "E002", "INCOMING_MESSAGE_SCHEMA", incoming, BaseIncomingMessage
+        )
+    outgoing = getattr(consumer, "OUTGOING_GROUP_MESSAGE_SCHEMA", None)
+    if outgoing is not None:
+        yield from _check_container(
+            "E003", "OUTGOING_GROUP_MESSAGE_SCHEMA", outgoing, BaseOutgoingGroupMessage
+        )
+    if inspect.isabstract(consumer):
+        names = ", ".join(sorted(consumer.__abstractmethods__))
+        yield ConsumerProblem(
+            "E004", names, "is not implemented", f"define async def {names}", TypeError
+        )
+
+
+def _check_container(
+    id_: str, attribute: str, schema: Any, base: type[BaseIncomingMessage | BaseOutgoingGroupMessage]
+) -> Iterator[ConsumerProblem]:
+    if not (isinstance(schema, type) and issubclass(schema, base) and schema is not base):
+        yield ConsumerProblem(
+            id_,
+            attribute,
+            f"is {schema!r}, which is no container of messages",
+            f"define a class that extends {base.__name__} and has "
+            f"'{base.message_field}: YourMessage'",
+            TypeError,
+        )
+        return
+    try:
+        get_actions(schema)
+    except (TypeError, NameError, AttributeError) as error:
+        yield ConsumerProblem(
+            id_, attribute, f"cannot be read ({error})", "correct the container", TypeError
+        )
+
+
+def _check_authentication(consumer: Any) -> Iterator[ConsumerProblem]:
+    for name in _CLASS_LISTS:
+        classes = getattr(consumer, name)
+        if classes is not None and not isinstance(classes, list | tuple):
+            yield ConsumerProblem(
+                "E005", name, f"is {classes!r}, not a list", f"write {name} = [...]"
+            )
+    if consumer.auth_method not in AUTH_METHODS:
+        yield ConsumerProblem(
+            "E006",
+            "auth_method",
+            f"is {consumer.auth_method!r}, which does not exist",
+            f"use one of {', '.join(AUTH_METHODS)}",
+        )
+
+
+def _check_queryset(consumer: Any) -> Iterator[ConsumerProblem]:
+    queryset = consumer.queryset
+    if has_queryset(queryset):
+        if not isinstance(queryset, QuerySet | Manager):
+            yield ConsumerProblem(
+                "E007",
+                "queryset",
+                f"is {queryset!r}, so nobody gets in",
+                "use a QuerySet, a Manager, or None for no object",
+            )
+        return
+    classes = consumer.permission_classes
+    if classes is None:
+        classes = api_settings.DEFAULT_PERMISSION_CLASSES
+    if isinstance(classes, list | tuple):
+        for permission in get_permissions_with_object_check(classes):
+            yield ConsumerProblem(
+                "W001",
+                "queryset",
+                f"is not set, but {permission.__name__} has an object check that is never called",
+                "set queryset, or use a permission class without has_object_permission()",
+                is_error=False,
+            )
+
+
+def _check_groups(consumer: Any) -> Iterator[ConsumerProblem]:
+    alias = consumer.channel_layer_alias
+    if alias in channel_layers:
+        return
+    used = "groups" if consumer.groups else None
+    if "build_groups" in {name for cls in consumer.__mro__[:-1] for name in _get_own(cls)}:
+        used = "build_groups"
+    if used:
+        yield ConsumerProblem(
+            "E008",
+            used,
+            f"is used, but CHANNEL_LAYERS has no {alias!r}",
+            "configure a channel layer in the settings, for a start "
+            '{"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}',
+        )
+
+
+def _get_own(cls: type[Any]) -> set[str]:
+    """Return the names a class of the user's defines; those of chanx and its bases do not count."""
+    return set() if cls.__module__.startswith(("chanx.generic", "channels.")) else set(vars(cls))

@@ -1,0 +1,378 @@
+"""The consumer that users subclass."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Generic, cast
+
+from channels.consumer import get_handler_name
+from channels.exceptions import AcceptConnection, DenyConnection, StopConsumer
+from channels.generic.websocket import (
+    AsyncJsonWebsocketConsumer as ChannelsAsyncJsonWebsocketConsumer,
+)
+from pydantic_core import from_json
+from typing_extensions import TypeVar
+
+from chanx.codes import close_code_for_status
+from chanx.engine.codec import FLAGS, get_encoder, invalid
+from chanx.engine.events import GroupEvent, Kind
+from chanx.exceptions import MessageNotInSchema, NoChannelLayer
+from chanx.generic.authenticator import AuthenticationResult, ChanxWebsocketAuthenticator
+from chanx.generic.driver import Driver, check_text
+from chanx.generic.plan import get_plan
+from chanx.generic.problems import check_consumer
+from chanx.messages.base import BaseIncomingMessage, BaseMessage, BaseOutgoingGroupMessage
+from chanx.messages.outgoing import (
+    AuthenticationMessage,
+    AuthenticationPayload,
+    GroupCompleteMessage,
+)
+from chanx.settings import chanx_settings
+
+if TYPE_CHECKING:
+    from django.db.models import Manager, QuerySet
+    from rest_framework.request import Request
+
+__all__ = ["AsyncJsonWebsocketConsumer"]
+
+ModelT = TypeVar("ModelT", default=Any)
+
+_AUTHENTICATOR_ATTRIBUTES = (
+    "authentication_classes",
+    "permission_classes",
+    "queryset",
+    "lookup_field",
+    "lookup_url_kwarg",
+    "auth_method",
+)
+
+
+class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generic[ModelT]):
+    """A WebSocket endpoint with DRF's authentication and Pydantic's messages.
+
+    A subclass sets ``INCOMING_MESSAGE_SCHEMA`` and writes ``receive_message``. With a model class in
+    brackets, ``AsyncJsonWebsocketConsumer[Room]``, the editor knows the type of ``self.obj``.
+
+    It is a Channels consumer: what Channels lets a subclass override is called when it is
+    overridden. Messages and layer events of a connection are handled one at a time, in the order in
+    which they came; when the client goes, a running handler is cancelled.
+    """
+
+    authentication_classes: Sequence[Any] | None = None
+    """DRF authentication classes; None: the project's DEFAULT_AUTHENTICATION_CLASSES."""
+    permission_classes: Sequence[Any] | None = None
+    """DRF permission classes; None: the project's DEFAULT_PERMISSION_CLASSES."""
+    queryset: "QuerySet[Any] | Manager[Any] | bool | None" = True
+    """Where to look up ``obj`` for object permissions; True or None: there is no object."""
+    lookup_field: str = "pk"
+    lookup_url_kwarg: str | None = None
+    auth_method: str = "get"
+    """The HTTP method that permission classes see."""
+    authenticator_class: type[ChanxWebsocketAuthenticator] = ChanxWebsocketAuthenticator
+
+    INCOMING_MESSAGE_SCHEMA: type[BaseIncomingMessage]
+    """What clients may send. Required."""
+    OUTGOING_GROUP_MESSAGE_SCHEMA: type[BaseOutgoingGroupMessage]
+    """What may be sent to groups; unset: any message."""
+
+    # None: the setting of the same name, in capitals.
+    send_completion: bool | None = None
+    send_message_immediately: bool | None = None
+    log_received_message: bool | None = None
+    log_sent_message: bool | None = None
+    log_ignored_actions: Iterable[str] | None = None
+    send_authentication_message: bool | None = None
+
+    # Before authentication these are None.
+    user: Any
+    """The user, or Django's AnonymousUser."""
+    obj: ModelT
+    """The object that the URL names, when there is a ``queryset``."""
+    request: "Request"
+    """The DRF request of the handshake."""
+    groups: list[str]
+    """The groups that this connection joined when it was set up; its own list."""
+    scope: Any
+    channel_layer: Any
+    """The channel layer, or None when none is configured."""
+
+    # --- life -----------------------------------------------------------------------------------
+
+    @classmethod
+    def as_asgi(cls, **initkwargs: Any) -> Callable[[Any, Any, Any], Awaitable[Any]]:
+        """Return the ASGI application of this consumer.
+
+        Raises ValueError when there is no INCOMING_MESSAGE_SCHEMA, and TypeError when a schema is
+        no container or ``receive_message`` is missing. Warns as the authenticator's
+        ``validate_configuration`` does.
+        """
+        check_consumer(cls)
+        _make_authenticator(cls).validate_configuration()
+        return cast(
+            "Callable[[Any, Any, Any], Awaitable[Any]]",
+            super().as_asgi(**initkwargs),
+        )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        check_consumer(type(self))
+        super().__init__(*args, **kwargs)
+        # A list of its own: the one on the class belongs to all connections.
+        self.groups = list(self.groups)
+        self.user = None
+        self.obj = cast("ModelT", None)
+        self.request = cast("Request", None)
+        self.authenticator = _make_authenticator(self)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve one connection."""
+        self.scope = scope
+        plan = get_plan(type(self), AsyncJsonWebsocketConsumer)
+        self._driver = Driver(self, plan, scope, receive, send)
+        self.channel_layer = self._driver.channel_layer
+        self.base_send = self._driver.send_event
+        await self._driver.run()
+
+    @property
+    def channel_name(self) -> str:
+        """The layer's name of this connection. The first use makes it, and starts receiving."""
+        if self._driver.own_channel is None:
+            raise NoChannelLayer(
+                f"{type(self).__name__} uses channel_name, but CHANNEL_LAYERS has no "
+                f"{self.channel_layer_alias!r}: configure one in Django's settings"
+            )
+        return self._driver.own_channel.name
+
+    async def dispatch(self, message: Any) -> None:
+        """Call the handler for an event, without Channels' trip to a thread for each."""
+        handler = getattr(self, get_handler_name(message), None)
+        if handler is None:
+            raise ValueError(f"No handler for message type {message['type']}")
+        await handler(message)
+
+    async def websocket_connect(self, message: Any) -> None:
+        """Accept, authenticate, join the groups, tell the client, and start handling messages."""
+        await self._perform_connect()
+        if not self._driver.is_open:
+            return
+        result = await self.authenticator.authenticate(self.scope)
+        self.request = cast("Request", self.authenticator.request)
+        if not self._driver.is_open:
+            return
+        if not result.is_authenticated:
+            await self._send_authentication(result)
+            await self.close(close_code_for_status(result.status_code))
+            self._driver.report(result)
+            return
+        self.user, self.obj = result.user, result.obj
+        self._driver.set_user(result.user)
+        # What is sent to the groups from here on waits, and comes after the message.
+        self._driver.connection.hold_deliveries()
+        await self._perform_join()
+        await self._send_authentication(result)
+        self._driver.connection.release_deliveries()
+        await self.post_authentication()
+        self._driver.is_set_up = self._driver.is_open
+        self._driver.report(result)
+
+    async def websocket_disconnect(self, message: Any) -> None:
+        """Leave the groups and call ``disconnect``. Raises StopConsumer, as in Channels."""
+        await self._driver.leave_groups()
+        self._driver.log.info("Disconnecting websocket", code=message["code"])
+        await self.disconnect(message["code"])
+        raise StopConsumer
+
+    async def post_authentication(self) -> None:
+        """Override to act after a successful authentication, before any message is handled.
+
+        An exception is logged and closes the connection with 4500.
+        """
+
+    async def build_groups(self) -> Iterable[str]:
+        """Override to return the names of the groups to join, beside those in ``groups``."""
+        return []
+
+    # --- in -------------------------------------------------------------------------------------
+
+    @abstractmethod
+    async def receive_message(self, message: Any, **kwargs: Any) -> None:
+        """Handle a message of INCOMING_MESSAGE_SCHEMA; ``kwargs`` are those of ``receive_json``.
+
+        An exception is logged, the client gets a processing error, and the connection lives on.
+        """
+
+    async def receive(
+        self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any
+    ) -> None:
+        """Read the JSON of a frame. Override to handle binary frames, which are errors here."""
+        text = check_text(text_data)
+        try:
+            content = await self.decode_json(text)
+        except ValueError:
+            raise invalid("json_invalid", "Invalid JSON") from None
+        await self.receive_json(content, **kwargs)
+
+    async def receive_json(self, content: Any, **kwargs: Any) -> None:
+        """Validate parsed JSON and call ``receive_message``."""
+        message = self._driver.options.decoder.decode_content(content)
+        self._driver.log_received(message.action)
+        await self.receive_message(message, **kwargs)
+
+    @classmethod
+    async def decode_json(cls, text_data: str) -> Any:
+        """Return the parsed text. Raises ValueError, which tells the client of invalid JSON."""
+        return from_json(text_data, allow_inf_nan=False)
+
+    # --- out ------------------------------------------------------------------------------------
+
+    async def send_message(self, message: BaseMessage) -> None:
+        """Send a message to the client, after all that was sent to it before.
+
+        Returns when the server has taken it, or at once if ``send_message_immediately`` is off.
+        Nothing happens when the client is gone.
+        """
+        options = self._driver.options
+        if self._driver.plan.sends_directly:
+            await self._driver.send_text(options.encoder.encode(message), message.action)
+        else:
+            await self.send_json(options.encoder.to_content(message))
+
+    async def send_json(self, content: Any, close: bool | int = False) -> None:
+        """Send a dict, or what else JSON can hold, and close afterwards if asked to."""
+        if self._driver.plan.sends_directly:
+            text = self._driver.options.encoder.encode_content(content)
+        else:
+            text = await self.encode_json(content)
+        await self.send(text_data=text)
+        key = chanx_settings.MESSAGE_ACTION_KEY
+        self._driver.log_sent(content.get(key) if isinstance(content, dict) else None)
+        if close:
+            await self.close(None if close is True else close)
+
+    @classmethod
+    async def encode_json(cls, content: Any) -> str:
+        """Return the JSON text of a value; dates, UUIDs and models work."""
+        return get_encoder("action", camelize=False).encode_content(content)
+
+    async def send_group_message(
+        self,
+        message: BaseMessage,
+        groups: Iterable[str] | None = None,
+        *,
+        exclude_current: bool = True,
+        kind: Kind = "message",
+    ) -> None:
+        """Send a message to all members of the groups, once per group that they are in.
+
+        ``groups``: None for this connection's groups. ``exclude_current``: not to this connection;
+        others of the same user get it. ``kind``: "message" tells each receiver ``is_mine`` and
+        ``is_current``, "json" sends the message as it is.
+
+        Raises MessageNotInSchema for a message that OUTGOING_GROUP_MESSAGE_SCHEMA does not hold,
+        NoChannelLayer without a layer, and BrokerError when the layer fails.
+        """
+        known = self._driver.plan.group_classes
+        if known is not None and not isinstance(message, known):
+            raise MessageNotInSchema(
+                f"{type(message).__name__} is not in "
+                f"{type(self).__name__}.OUTGOING_GROUP_MESSAGE_SCHEMA: add it to "
+                f"{self.OUTGOING_GROUP_MESSAGE_SCHEMA.__name__}.group_message"
+            )
+        text = self._driver.options.encoder.encode(message, without_flags=kind == "message")
+        await self._publish(text, message.action, groups, kind, exclude_current=exclude_current)
+
+    async def send_to_groups(
+        self,
+        content: Any,
+        groups: Iterable[str] | None = None,
+        *,
+        exclude_current: bool = True,
+        kind: Kind = "json",
+    ) -> None:
+        """Send a dict to all members of the groups; the arguments are as with group messages.
+
+        Raises TypeError for ``kind="message"`` and something that is no dict.
+        """
+        encoder = self._driver.options.encoder
+        action = None
+        if isinstance(content, dict):
+            action = content.get(chanx_settings.MESSAGE_ACTION_KEY)
+            if kind == "message":
+                flags = {*FLAGS, *encoder.flag_names}
+                content = {key: value for key, value in content.items() if key not in flags}
+        elif kind == "message":
+            raise TypeError(f"kind='message' adds keys and needs a dict, not {content!r}")
+        text = encoder.encode_content(content)
+        await self._publish(text, action, groups, kind, exclude_current=exclude_current)
+
+    async def send_group_member(self, event: Any) -> None:
+        """Send a group message to this client: the handler of the event that carries it.
+
+        It runs for consumers that override a step of sending, and for events that reach the
+        connection through its own channel name; all others get the text from the hub.
+        """
+        group_event = GroupEvent.from_dict(event)
+        is_current = group_event.is_from(self._driver.id)
+        if is_current and group_event.exclude_current:
+            return
+        is_mine = group_event.is_owned_by(self._driver.user)
+        delivery = group_event.render(is_mine=is_mine, is_current=is_current)
+        if self._driver.plan.sends_directly:
+            await self._driver.send_text(delivery.text, delivery.action)
+        else:
+            await self.send_json(from_json(delivery.text))
+        if self._driver.options.send_completion:
+            await self.send_message(GroupCompleteMessage())
+        if self._driver.observer:
+            self._driver.observer.add_delivery()
+
+    # --- steps ----------------------------------------------------------------------------------
+
+    async def _perform_connect(self) -> None:
+        try:
+            await self.connect()
+        except AcceptConnection:
+            await self.accept()
+        except DenyConnection:
+            await self.close()
+            return
+        if self._driver.is_connecting:
+            # connect() was overridden and neither accepted nor refused.
+            await self.accept()
+
+    async def _perform_join(self) -> None:
+        built = await self.build_groups()
+        if isinstance(built, str):
+            raise TypeError(
+                f"{type(self).__name__}.build_groups() returned a string; return a list of names"
+            )
+        self.groups = list(dict.fromkeys([*self.groups, *(built or ())]))
+        await self._driver.join_groups(self.groups)
+
+    async def _send_authentication(self, result: AuthenticationResult) -> None:
+        if self._driver.options.send_authentication:
+            payload = AuthenticationPayload(
+                status_code=result.status_code, status_text=result.status_text, data=result.data
+            )
+            await self.send_message(AuthenticationMessage(payload=payload))
+
+    async def _publish(
+        self,
+        text: str,
+        action: Any,
+        groups: Iterable[str] | None,
+        kind: Kind,
+        *,
+        exclude_current: bool,
+    ) -> None:
+        if isinstance(groups, str):
+            raise TypeError(f"groups must be a list of names, not the string {groups!r}")
+        names = self.groups if groups is None else list(groups)
+        await self._driver.publish(names, text, action, kind, exclude_current=exclude_current)
+
+
+def _make_authenticator(
+    consumer: "AsyncJsonWebsocketConsumer[Any] | type[AsyncJsonWebsocketConsumer[Any]]",
+) -> ChanxWebsocketAuthenticator:
+    authenticator = consumer.authenticator_class()
+    for name in _AUTHENTICATOR_ATTRIBUTES:
+        setattr(authenticator, name, getattr(consumer, name))
+    return authenticator

@@ -1,0 +1,192 @@
+"""A broker over any Channels layer."""
+
+import asyncio
+import functools
+import itertools
+import random
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+from weakref import WeakKeyDictionary
+
+from channels.layers import BaseChannelLayer, get_channel_layer
+
+from chanx.engine.broker import OnEvent
+from chanx.engine.hub import Hub
+from chanx.engine.tasks import cancel_and_wait, spawn_detached
+from chanx.exceptions import BrokerError, BrokerTimeout, EventMalformed
+from chanx.log import get_logger
+
+__all__ = ["ChannelLayerBroker", "get_hub"]
+
+DEADLINE: Final = 5.0
+"""Seconds that a call to the layer may take."""
+
+_FIRST_DELAY: Final = 0.1
+_LONGEST_DELAY: Final = 2.0
+
+T = TypeVar("T")
+OnMessage = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class _Subscription:
+    channel: str
+    reader: asyncio.Task[None]
+
+
+class ChannelLayerBroker:
+    """Uses one channel of the layer per group, read by one task.
+
+    One per group and not one for all, because an event that others published with a plain
+    ``group_send`` does not say which group it was for; the channel on which it arrives does.
+    """
+
+    on_event: OnEvent
+
+    def __init__(self, layer: BaseChannelLayer, deadline: float = DEADLINE) -> None:
+        self.layer = layer
+        self._deadline = deadline
+        self._subscriptions: dict[str, _Subscription] = {}
+        self._refresh_timer: asyncio.TimerHandle | None = None
+        self._refresher: asyncio.Task[None] | None = None
+        self._own_name: str | None = None
+        self._own_numbers = itertools.count(1)
+
+    async def subscribe(self, group: str) -> None:
+        """Join the process to a group. Raises BrokerError."""
+        channel = await self._call("new_channel", self.layer.new_channel())
+        await self._call("group_add", self.layer.group_add(group, channel))
+        reader = spawn_detached(
+            # A layer that failed may come back empty, so the membership is made anew.
+            self.read(
+                channel,
+                functools.partial(self._hand_over, group),
+                functools.partial(self.layer.group_add, group, channel),
+            ),
+            f"chanx group {group}",
+        )
+        self._subscriptions[group] = _Subscription(channel, reader)
+        self._schedule_refresh()
+
+    async def unsubscribe(self, group: str) -> None:
+        """Leave a group. Raises BrokerError; nothing is received afterwards even so."""
+        subscription = self._subscriptions.pop(group, None)
+        if subscription is None:
+            return
+        try:
+            await self._call("group_discard", self.layer.group_discard(group, subscription.channel))
+        finally:
+            # Cancelling receive() is how Channels' layers learn that a channel is not read any more.
+            await cancel_and_wait((subscription.reader,), self._deadline)
+
+    async def publish(self, group: str, event: dict[str, Any]) -> None:
+        """Send an event to a group. Raises BrokerError."""
+        await self._call("group_send", self.layer.group_send(group, event))
+
+    def make_own_name(self) -> str:
+        """Return a new channel name that the layer routes to this process.
+
+        Needs no call over a network: layers find a process by the part of the name that
+        ``new_channel`` gave once, and subscribe to the rest in ``receive``.
+        """
+        if self._own_name is None:
+            self._own_name = _get_result_at_once(self.layer.new_channel())
+            self._own_name = self._own_name or f"specific.{uuid.uuid4().hex}"
+        return f"{self._own_name}.{next(self._own_numbers)}"
+
+    async def _call(self, what: str, call: Awaitable[T]) -> T:
+        try:
+            async with asyncio.timeout(self._deadline):
+                return await call
+        except TimeoutError as error:
+            raise BrokerTimeout(
+                f"The channel layer did not answer {what}() within {self._deadline:g} s"
+            ) from error
+        except Exception as error:
+            raise BrokerError(f"The channel layer failed in {what}(): {error}") from error
+
+    async def read(
+        self, channel: str, handle: OnMessage, restore: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
+        """Give what arrives on a channel to ``handle``, one after the other, until cancelled.
+
+        When the layer fails, that is logged once, and it is tried again, less and less often;
+        ``restore`` is called before each new try.
+        """
+        failures = 0
+        while True:
+            try:
+                if failures and restore:
+                    await restore()
+                event = await self.layer.receive(channel)
+            except Exception as error:
+                if not failures:
+                    get_logger().warning("Channel layer failed, trying again", error=repr(error))
+                failures += 1
+                longest = min(_LONGEST_DELAY, _FIRST_DELAY * 2 ** min(failures, 10))
+                await asyncio.sleep(random.uniform(_FIRST_DELAY, longest))  # noqa: S311 - jitter
+                continue
+            if failures:
+                get_logger().info("Channel layer is back")
+                failures = 0
+            await handle(event)
+
+    async def _hand_over(self, group: str, event: dict[str, Any]) -> None:
+        try:
+            await self.on_event(group, event)
+        except EventMalformed as error:
+            get_logger().warning("Ignored a group event", group=group, reason=str(error))
+        except Exception:
+            get_logger().exception("Failed to deliver a group event", group=group)
+
+    def _schedule_refresh(self) -> None:
+        expiry = getattr(self.layer, "group_expiry", None)
+        if self._refresh_timer is None and expiry:
+            loop = asyncio.get_running_loop()
+            self._refresh_timer = loop.call_later(expiry / 3, self._start_refresh)
+
+    def _start_refresh(self) -> None:
+        self._refresh_timer = None
+        if self._subscriptions:
+            self._refresher = spawn_detached(self._refresh(), "chanx membership refresh")
+            self._schedule_refresh()
+
+    async def _refresh(self) -> None:
+        for group, subscription in list(self._subscriptions.items()):
+            try:
+                await self._call("group_add", self.layer.group_add(group, subscription.channel))
+            except BrokerError as error:
+                # Two more turns come before the membership expires.
+                get_logger().warning("Membership not refreshed", group=group, error=str(error))
+
+
+def _get_result_at_once(call: Any) -> str | None:
+    """Run a coroutine to its end if it never suspends; None when it would have to wait."""
+    try:
+        call.send(None)
+    except StopIteration as stop:
+        return str(stop.value)
+    call.close()
+    return None
+
+
+_hubs: "WeakKeyDictionary[asyncio.AbstractEventLoop, dict[int, tuple[Hub, ChannelLayerBroker]]]"
+_hubs = WeakKeyDictionary()
+
+
+def get_hub(alias: str) -> tuple[Hub, ChannelLayerBroker] | None:
+    """Return the hub of this process for a layer, and its broker; None: no such layer.
+
+    One per event loop: tests run each in a loop of its own, and a layer outlives them.
+    """
+    layer = get_channel_layer(alias)
+    if layer is None:
+        return None
+    hubs = _hubs.setdefault(asyncio.get_running_loop(), {})
+    found = hubs.get(id(layer))
+    if found is None or found[1].layer is not layer:
+        broker = ChannelLayerBroker(layer)
+        found = hubs[id(layer)] = (Hub(broker), broker)
+    return found

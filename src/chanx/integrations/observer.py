@@ -1,0 +1,78 @@
+"""What a test client in the same process is told about its connection.
+
+It stands in the scope under ``SCOPE_KEY``; scopes are made by servers and test clients, so nothing
+that comes over a socket can put it there.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final
+
+from chanx.engine.connection import Connection
+
+__all__ = ["SCOPE_KEY", "ConnectionObserver"]
+
+SCOPE_KEY: Final = "chanx.observer"
+
+
+class ConnectionObserver:
+    """Counts what has happened, so that a test waits for the event and never for a clock."""
+
+    def __init__(self) -> None:
+        self.connection: Connection | None = None
+        self.authentication_result: Any = None
+        """The AuthenticationResult, once it is told and ``post_authentication()`` has ended."""
+        self.sends_authentication = True
+        """Whether the consumer tells the client how authentication ended."""
+        self.is_finished = False
+        """The consumer is done with the connection."""
+        self.group_deliveries = 0
+        """Group messages handed to this connection."""
+        self.pending_events = 0
+        """Group messages it published that the groups of this process have not got yet."""
+        self._waiting: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
+
+    def notify(self) -> None:
+        """Wake those whose condition has become true."""
+        for condition, future in self._waiting:
+            if not future.done() and condition():
+                future.set_result(None)
+
+    def add_delivery(self) -> None:
+        """Count a group message that this connection got."""
+        self.group_deliveries += 1
+        self.notify()
+
+    def expect_event(self) -> Callable[[], None]:
+        """Count a published group message; call the result when it was handed over."""
+        self.pending_events += 1
+
+        def hand_over() -> None:
+            self.pending_events -= 1
+            self.notify()
+
+        return hand_over
+
+    def is_settled(self, frames: int) -> bool:
+        """Tell whether this many frames are handled and what they caused here has been sent."""
+        if self.is_finished:
+            return True
+        connection = self.connection
+        return (
+            connection is not None
+            and connection.frames_handled >= frames
+            and connection.is_outbox_empty
+            and self.pending_events == 0
+        )
+
+    async def wait_for(self, condition: Callable[[], bool], timeout: float) -> None:
+        """Wait until the condition is true. Raises TimeoutError."""
+        if condition():
+            return
+        entry = (condition, asyncio.get_running_loop().create_future())
+        self._waiting.append(entry)
+        try:
+            async with asyncio.timeout(timeout):
+                await entry[1]
+        finally:
+            self._waiting.remove(entry)

@@ -1,0 +1,111 @@
+"""A connection's own channel: its name costs nothing until somebody asks for it."""
+
+import asyncio
+from typing import Any, Final
+
+from chanx.engine.hub import Hub, Member
+from chanx.engine.tasks import cancel_and_wait
+from chanx.exceptions import BrokerTimeout
+from chanx.integrations.channel_layer import DEADLINE, ChannelLayerBroker, OnMessage
+
+__all__ = ["ConnectionLayer", "OwnChannel"]
+
+_READY: Final = "chanx.ready"
+_PROBE_INTERVAL: Final = 0.2
+
+
+class OwnChannel:
+    """Makes the name when it is first read, and from then on receives what is sent to it."""
+
+    def __init__(self, broker: ChannelLayerBroker, on_event: OnMessage) -> None:
+        self._broker = broker
+        self._on_event = on_event
+        self._name: str | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._ready = asyncio.Event()
+
+    @property
+    def name(self) -> str:
+        """The name. Reading it for the first time starts the reader."""
+        if self._name is None:
+            self._name = self._broker.make_own_name()
+            self._reader = asyncio.get_running_loop().create_task(
+                self._broker.read(self._name, self._handle), name="chanx own channel"
+            )
+        return self._name
+
+    def is_name(self, channel: str) -> bool:
+        """Tell whether this is the name, without making one."""
+        return self._name == channel
+
+    async def wait_until_ready(self) -> None:
+        """Wait until an event sent to the name arrives here; at once when nobody uses the name.
+
+        Layers that publish and forget (Redis pub/sub) lose what comes before the subscription, and
+        no layer tells when it is in force. So an event of our own is sent until it comes through.
+        Raises BrokerTimeout.
+        """
+        if self._name is None or self._ready.is_set():
+            return
+        try:
+            async with asyncio.timeout(DEADLINE):
+                while not self._ready.is_set():
+                    await self._broker.layer.send(self._name, {"type": _READY})
+                    try:
+                        async with asyncio.timeout(_PROBE_INTERVAL):
+                            await self._ready.wait()
+                    except TimeoutError:
+                        continue
+        except TimeoutError as error:
+            raise BrokerTimeout("The channel layer does not deliver to this process") from error
+
+    async def close(self) -> None:
+        """Stop receiving."""
+        await cancel_and_wait((self._reader,), DEADLINE)
+
+    async def _handle(self, event: dict[str, Any]) -> None:
+        if event.get("type") == _READY:
+            self._ready.set()
+        else:
+            await self._on_event(event)
+
+
+class ConnectionLayer:
+    """The channel layer as a consumer sees it: the layer itself, but for the consumer's own name.
+
+    Adding the own name to a group makes the connection a member in the hub, so a group costs the
+    process one membership also for those who join in Channels' way.
+    """
+
+    def __init__(self, layer: Any, hub: Hub, member: Member, own_channel: OwnChannel) -> None:
+        self._layer = layer
+        self._hub = hub
+        self._member = member
+        self._own_channel = own_channel
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._layer, name)
+
+    async def group_add(self, group: str, channel: str) -> None:
+        """Add a channel to a group. Raises BrokerError for the own name."""
+        if self._own_channel.is_name(channel):
+            await self._hub.join(self._member, [group])
+        else:
+            await self._layer.group_add(group, channel)
+
+    async def group_discard(self, group: str, channel: str) -> None:
+        """Take a channel out of a group. Raises BrokerError for the own name."""
+        if self._own_channel.is_name(channel):
+            await self._hub.leave(self._member, [group])
+        else:
+            await self._layer.group_discard(group, channel)
+
+    async def send(self, channel: str, message: dict[str, Any]) -> None:
+        """Send to a channel, which may answer to the own name: that is being received by then."""
+        await self._own_channel.wait_until_ready()
+        await self._layer.send(channel, message)
+
+    async def group_send(self, group: str, message: dict[str, Any]) -> None:
+        """Send to a group, whose members may answer to the own name."""
+        await self._own_channel.wait_until_ready()
+        await self._layer.group_send(group, message)

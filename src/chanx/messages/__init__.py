@@ -1,0 +1,1 @@
+"""The messages that travel over a socket: Pydantic models, and nothing but Pydantic."""

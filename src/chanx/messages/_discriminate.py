@@ -1,0 +1,52 @@
+"""Reading the actions of message classes and the classes of a container from their annotations."""
+
+from enum import Enum
+from types import UnionType
+from typing import Annotated, Any, ForwardRef, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+
+__all__ = ["get_action_literals", "get_union_members", "has_unresolved_name"]
+
+
+def _unwrap(annotation: Any) -> Any:
+    """Strip ``Annotated`` and ``type`` aliases (PEP 695)."""
+    while True:
+        if get_origin(annotation) is Annotated:
+            annotation = get_args(annotation)[0]
+        elif hasattr(annotation, "__value__"):
+            annotation = annotation.__value__
+        else:
+            return annotation
+
+
+def get_action_literals(model: type[BaseModel]) -> tuple[str | int, ...] | None:
+    """Return the values of the model's ``action`` Literal, or None when it is something else.
+
+    An enum member counts as its value, which is what stands in JSON.
+    """
+    annotation = _unwrap(model.model_fields["action"].annotation)
+    if get_origin(annotation) is not Literal:
+        return None
+    values: list[str | int] = []
+    for value in get_args(annotation):
+        plain = value.value if isinstance(value, Enum) else value
+        if not isinstance(plain, str | int):
+            return None
+        values.append(plain)
+    return tuple(values)
+
+
+def get_union_members(annotation: Any) -> list[Any]:
+    """Return the members of a union, or the annotation itself as the only one, nested ones flattened."""
+    annotation = _unwrap(annotation)
+    if get_origin(annotation) in (Union, UnionType):
+        return [
+            member for argument in get_args(annotation) for member in get_union_members(argument)
+        ]
+    return [annotation]
+
+
+def has_unresolved_name(annotation: Any) -> bool:
+    """Tell whether a part of the annotation is still a name that Pydantic could not look up."""
+    return any(isinstance(member, ForwardRef | str) for member in get_union_members(annotation))

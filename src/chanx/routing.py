@@ -1,0 +1,74 @@
+"""URL patterns for consumers, typed for what Channels' URLRouter takes, and finding consumers."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from importlib import import_module
+from types import ModuleType
+from typing import Any, cast
+
+from channels.routing import URLRouter
+from django.urls import path as django_path
+from django.urls import re_path as django_re_path
+from django.urls.resolvers import URLPattern
+
+from chanx.integrations.discovery import (
+    PathParameter,
+    Route,
+    get_routes,
+    get_websocket_application,
+)
+
+__all__ = [
+    "PathParameter",
+    "Route",
+    "get_routes",
+    "get_websocket_application",
+    "include",
+    "path",
+    "re_path",
+]
+
+ASGIApplication = Callable[[Any, Any, Any], Awaitable[Any]]
+
+
+def path(
+    route: str,
+    view: ASGIApplication,
+    kwargs: Mapping[str, Any] | None = None,
+    name: str | None = None,
+) -> URLPattern:
+    """Return a pattern as Django's ``path`` does; ``view`` is a consumer's ``as_asgi()`` or a router.
+
+    Under a router the pattern is a prefix, as with Django's ``include``.
+    """
+    return cast("URLPattern", django_path(route, cast("Any", view), kwargs, name))
+
+
+def re_path(
+    route: str,
+    view: ASGIApplication,
+    kwargs: Mapping[str, Any] | None = None,
+    name: str | None = None,
+) -> URLPattern:
+    """Return a pattern as Django's ``re_path`` does; the rest is as with ``path``."""
+    return cast("URLPattern", django_re_path(route, cast("Any", view), kwargs, name))
+
+
+def include(target: URLRouter | str | ModuleType) -> URLRouter:
+    """Return the router of an application, to be put under a prefix with ``path``.
+
+    A module, or its dotted name, exposes it as ``router``. Raises TypeError when there is none.
+    """
+    router = target
+    if isinstance(router, str):
+        router = import_module(router)
+    if isinstance(router, ModuleType):
+        module = router
+        router = getattr(module, "router", None)
+        if router is None:
+            raise TypeError(
+                f"The module {module.__name__!r} has no 'router'; "
+                "define router = URLRouter([path(...), ...]) in it"
+            )
+    if not isinstance(router, URLRouter):
+        raise TypeError(f"include() takes a URLRouter or a module with one, not {target!r}")
+    return router

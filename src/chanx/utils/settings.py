@@ -1,0 +1,43 @@
+"""Changing settings of chanx for the length of a test."""
+
+from typing import Any
+
+from django.test.utils import override_settings
+
+from chanx.settings import DEFAULTS, chanx_settings
+
+__all__ = ["override_chanx_settings", "settings_context"]
+
+
+class override_chanx_settings(override_settings):  # noqa: N801 - named as Django's own decorator is
+    """Override single settings of chanx; what is not named stays as the site has it.
+
+    Decorates sync and async functions, methods and Django's test case classes, and is a context
+    manager too. Raises AttributeError for a name that is no setting.
+    """
+
+    def __init__(self, **overrides: Any) -> None:
+        for name in overrides:
+            if name not in DEFAULTS:
+                getattr(chanx_settings, name)  # raises the error that lists the names
+        super().__init__()
+        self._overrides = overrides
+
+    def _merge(self) -> None:
+        # Not in __init__: a decorator is made at import, long before the test runs, and other
+        # overrides may be in force by then.
+        self.options = {"CHANX": {**chanx_settings.user_settings, **self._overrides}}
+
+    def enable(self) -> None:
+        self._merge()
+        super().enable()
+
+    def save_options(self, test_func: Any) -> None:
+        # How Django decorates a test case class: it takes the options and never calls enable().
+        self._merge()
+        super().save_options(test_func)
+
+
+def settings_context(**overrides: Any) -> override_chanx_settings:
+    """Return a context manager in which the settings have the given values."""
+    return override_chanx_settings(**overrides)
