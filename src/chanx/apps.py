@@ -1,5 +1,7 @@
 """The Django app: with it in INSTALLED_APPS, ``manage.py check`` looks at the consumers."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 __all__ = ["ChanxConfig"]
@@ -13,4 +15,4 @@ class ChanxConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the checks; importing their module does it."""
-        from chanx import checks  # noqa: F401, PLC0415 - apps are ready only now
+        import_module("chanx.checks")

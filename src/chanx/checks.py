@@ -7,7 +7,7 @@ from typing import Any
 from channels.routing import get_default_application
 from django.apps import AppConfig
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004 - Django's names
+from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 
 from chanx.generic.problems import find_problems
@@ -48,7 +48,7 @@ def check_consumers(
     app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
     """Report what is wrong with the consumers that ASGI_APPLICATION reaches."""
-    if not getattr(settings, "ASGI_APPLICATION", None):
+    if not _get_name():
         return []
     try:
         application = get_default_application()
@@ -72,9 +72,13 @@ def _check_consumer(consumer: Any) -> Iterator[CheckMessage]:
         yield kind(text, hint=f"{problem.fix}.", obj=consumer, id=f"chanx.{problem.id}")
 
 
+def _get_name() -> str:
+    return str(getattr(settings, "ASGI_APPLICATION", ""))
+
+
 def _find_cause(error: ImproperlyConfigured) -> Exception:
     """Return what Channels' "Cannot import ASGI_APPLICATION module" hides."""
-    module = str(settings.ASGI_APPLICATION).rpartition(".")[0]
+    module = _get_name().rpartition(".")[0]
     try:
         importlib.import_module(module)
     except Exception as cause:
@@ -84,7 +88,7 @@ def _find_cause(error: ImproperlyConfigured) -> Exception:
 
 def _make_import_error(error: Exception) -> CheckMessage:
     return Error(
-        f"ASGI_APPLICATION {settings.ASGI_APPLICATION!r} cannot be loaded: {error}",
+        f"ASGI_APPLICATION {_get_name()!r} cannot be loaded: {error}",
         hint="Correct what the message names; then the consumers behind it are checked too.",
         id="chanx.E012",
     )

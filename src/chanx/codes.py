@@ -1,7 +1,7 @@
 """The close codes that chanx sends, in one place.
 
-Codes below 4000 are those of RFC 6455, section 7.4.1, and of the IANA WebSocket close code registry.
-The 4xxx codes are 4000 plus the HTTP status that a Django view would have answered with.
+Codes below 4000 are those of RFC 6455, section 7.4.1, and of the IANA registry of close codes. The
+4xxx codes are 4000 plus the HTTP status that a Django view would have answered with.
 """
 
 from enum import IntEnum
@@ -17,7 +17,7 @@ class CloseCode(IntEnum):
     NORMAL = 1000
     NO_STATUS = 1005  # never sent: a disconnect in which the client named no code
     ABNORMAL = 1006  # never sent: the server cancelled the connection, no close frame was seen
-    TRY_AGAIN_LATER = 1013  # the client reads or the consumer handles more slowly than messages come
+    TRY_AGAIN_LATER = 1013  # the client reads, or the consumer handles, too slowly
     INTERNAL_ERROR = 4500  # the consumer's own code failed while the connection was set up
 
 

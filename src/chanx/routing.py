@@ -1,6 +1,6 @@
 """URL patterns for consumers, typed for what Channels' URLRouter takes, and finding consumers."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from importlib import import_module
 from types import ModuleType
 from typing import Any, cast
@@ -33,24 +33,27 @@ ASGIApplication = Callable[[Any, Any, Any], Awaitable[Any]]
 def path(
     route: str,
     view: ASGIApplication,
-    kwargs: Mapping[str, Any] | None = None,
+    kwargs: dict[str, Any] | None = None,
     name: str | None = None,
 ) -> URLPattern:
-    """Return a pattern as Django's ``path`` does; ``view`` is a consumer's ``as_asgi()`` or a router.
+    """Return a pattern as Django's ``path`` does.
 
-    Under a router the pattern is a prefix, as with Django's ``include``.
+    ``view`` is what a consumer's ``as_asgi()`` returned, or a router. With a router the pattern is
+    a prefix, as with Django's ``include``.
     """
-    return cast("URLPattern", django_path(route, cast("Any", view), kwargs, name))
+    pattern: URLPattern = django_path(route, cast("Any", view), kwargs, name)
+    return pattern
 
 
 def re_path(
     route: str,
     view: ASGIApplication,
-    kwargs: Mapping[str, Any] | None = None,
+    kwargs: dict[str, Any] | None = None,
     name: str | None = None,
 ) -> URLPattern:
     """Return a pattern as Django's ``re_path`` does; the rest is as with ``path``."""
-    return cast("URLPattern", django_re_path(route, cast("Any", view), kwargs, name))
+    pattern: URLPattern = django_re_path(route, cast("Any", view), kwargs, name)
+    return pattern
 
 
 def include(target: URLRouter | str | ModuleType) -> URLRouter:
@@ -58,7 +61,7 @@ def include(target: URLRouter | str | ModuleType) -> URLRouter:
 
     A module, or its dotted name, exposes it as ``router``. Raises TypeError when there is none.
     """
-    router = target
+    router: Any = target
     if isinstance(router, str):
         router = import_module(router)
     if isinstance(router, ModuleType):

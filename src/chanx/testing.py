@@ -33,7 +33,11 @@ __all__ = ["WebsocketCommunicator", "WebsocketTestCase"]
 Headers = Iterable[tuple[bytes, bytes]]
 
 
-class WebsocketCommunicator(ApplicationCommunicator):
+# asgiref's class has no annotations.
+_Communicator: Any = ApplicationCommunicator
+
+
+class WebsocketCommunicator(_Communicator):  # type: ignore[misc]  # the base is Any
     """A WebSocket client for an ASGI application in the same process.
 
     It has the methods of Channels' class of this name, and those that know messages. Consumers that
@@ -138,8 +142,10 @@ class WebsocketCommunicator(ApplicationCommunicator):
         if wait_group:
             seen = self._deliveries_seen
             await self._wait(
-                lambda: observer.is_finished
-                or (observer.group_deliveries > seen and observer.is_settled(0)),
+                lambda: (
+                    observer.is_finished
+                    or (observer.group_deliveries > seen and observer.is_settled(0))
+                ),
                 timeout,
                 "no group message came",
             )

@@ -7,7 +7,7 @@ anew. Fields with an alias of their own keep it; keys of a user's mapping are da
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any, cast
 
 from pydantic import BaseModel, TypeAdapter
@@ -125,7 +125,7 @@ def _get_models(part: Any) -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def _compiled_from_scratch(schema: CoreSchema) -> Iterator[None]:
+def _compiled_from_scratch(schema: CoreSchema) -> Generator[None]:
     """Keep pydantic-core from reusing the compiled schema of a model's class.
 
     Since pydantic-core 2.33 (Pydantic 2.11) a model inside a schema is not compiled again when its

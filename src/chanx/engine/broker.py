@@ -13,12 +13,15 @@ class Broker(Protocol):
     """Carries events between the processes of a site. One per process, used by its hub.
 
     Implementations answer within a deadline of their own, or raise. They raise BrokerError, with
-    the cause, when the event or the subscription did not come about. Events of one group are given
-    to ``on_event`` one after the other, in the order of their arrival; an exception in it is the
-    implementation's to log, and costs that event only.
+    the cause, when the event or the subscription did not come about.
     """
 
-    on_event: OnEvent
+    def listen(self, on_event: OnEvent) -> None:
+        """Give the events of subscribed groups to this function; called once, before all else.
+
+        Those of one group come one after the other, in the order of their arrival. An exception is
+        the implementation's to log, and costs that event only.
+        """
 
     async def subscribe(self, group: str) -> None:
         """Receive the events of a group from now on. Called once per group and process."""

@@ -59,11 +59,12 @@ class Decoder:
 
 
 class Encoder:
-    """Writes messages. Dates, UUIDs, decimals and enums come out as Pydantic writes them in JSON."""
+    """Writes messages. Dates, UUIDs, decimals and enums come out as Pydantic writes JSON."""
 
     def __init__(self, names: KeyNames) -> None:
         self._names = names
-        self.flag_names = tuple(names.get_wire_name(flag) for flag in FLAGS)
+        mine, current = FLAGS
+        self.flag_names = (names.get_wire_name(mine), names.get_wire_name(current))
         """The keys of ``is_mine`` and ``is_current`` on the wire."""
 
     def encode(self, message: BaseModel, *, without_flags: bool = False) -> str:
@@ -72,7 +73,7 @@ class Encoder:
         Raises ValueError (pydantic_core.PydanticSerializationError among them) when something in it
         has no form in JSON.
         """
-        exclude = set(FLAGS) if without_flags else None
+        exclude: set[str] | None = {*FLAGS} if without_flags else None
         if self._names.is_plain:
             text = message.model_dump_json(by_alias=True, exclude=exclude)
         else:
@@ -117,7 +118,9 @@ class _TaggedByAction:
         self._actions = actions
         self._key = key
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
         schemas = {model: handler.generate_schema(model) for model in self._actions.values()}
         choices = {action: schemas[model] for action, model in self._actions.items()}
         return core_schema.tagged_union_schema(choices, self._key)
@@ -169,7 +172,9 @@ def _get_errors(error: ValidationError) -> list[dict[str, Any]]:
 def _get_text(details: Any) -> str:
     # Pydantic's own text for this error repeats the input.
     if details["type"] == "union_tag_invalid":
-        return f"Unknown {details['ctx']['discriminator']}, known: {details['ctx']['expected_tags']}"
+        return (
+            f"Unknown {details['ctx']['discriminator']}, known: {details['ctx']['expected_tags']}"
+        )
     return str(details["msg"])
 
 

@@ -30,6 +30,7 @@ class Member(Protocol):
 
         Must neither block nor raise, nor change the event: other members get the same object.
         """
+        ...
 
 
 class _Group:
@@ -49,7 +50,7 @@ class Hub:
         self._groups: dict[str, _Group] = {}
         self._memberships: dict[Member, set[str]] = {}
         self._waiting: dict[str, Callable[[], None]] = {}
-        broker.on_event = self.handle_event
+        broker.listen(self.handle_event)
 
     async def join(self, member: Member, names: Iterable[str]) -> None:
         """Put a member into groups; it may be in some of them already.
@@ -119,7 +120,8 @@ class Hub:
         members = self.get_members(name)
         if not isinstance(event.get("type"), str):
             raise EventMalformed("The event has no 'type' that is a string")
-        if members and not any([member.enqueue(event) for member in members]):
+        # Counted, not any(): each member gets it, also after the first that takes it.
+        if members and not sum(member.enqueue(event) for member in members):
             raise EventMalformed(f"No member of the group has a handler for {event['type']!r}")
 
     async def _handle_message(self, event: GroupEvent) -> None:

@@ -5,10 +5,11 @@ import json
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol, cast
 
 from channels.db import database_sync_to_async
-from django.db.models import Manager, QuerySet
+from django.db.models import QuerySet
+from django.db.models.manager import BaseManager
 from rest_framework import permissions
 from rest_framework.generics import GenericAPIView
 from rest_framework.renderers import JSONRenderer
@@ -20,7 +21,15 @@ from rest_framework.utils.encoders import JSONEncoder
 from chanx.integrations.request import make_request
 from chanx.log import get_logger
 
-__all__ = ["AUTH_METHODS", "AuthenticationResult", "ChanxWebsocketAuthenticator"]
+__all__ = [
+    "AUTH_METHODS",
+    "AuthenticationResult",
+    "ChanxWebsocketAuthenticator",
+    "ObjectSource",
+    "get_permissions_with_object_check",
+    "has_queryset",
+    "is_queryset",
+]
 
 AUTH_METHODS: Final = ("get", "post", "put", "patch", "delete", "options", "head")
 
@@ -53,6 +62,14 @@ class AuthenticationResult:
     obj: Any = None
 
 
+class ObjectSource(Protocol):
+    """A QuerySet or a Manager."""
+
+    def all(self) -> "QuerySet[Any]":
+        """Return a new queryset."""
+        ...
+
+
 class ChanxWebsocketAuthenticator:
     """Authenticates one connection. The attributes are the consumer's, which sets them.
 
@@ -62,7 +79,7 @@ class ChanxWebsocketAuthenticator:
     authentication_classes: Sequence[Any] | None = None
     permission_classes: Sequence[Any] | None = None
     throttle_classes: Sequence[Any] | None = None
-    queryset: "QuerySet[Any] | Manager[Any] | bool | None" = True
+    queryset: ObjectSource | bool | None = True
     lookup_field: str = "pk"
     lookup_url_kwarg: str | None = None
     auth_method: str = "get"
@@ -108,11 +125,9 @@ class ChanxWebsocketAuthenticator:
         view.authentication_classes = _or_default(
             self.authentication_classes, "DEFAULT_AUTHENTICATION_CLASSES"
         )
-        view.permission_classes = _or_default(
-            self.permission_classes, "DEFAULT_PERMISSION_CLASSES"
-        )
+        view.permission_classes = _or_default(self.permission_classes, "DEFAULT_PERMISSION_CLASSES")
         view.throttle_classes = _or_default(self.throttle_classes, "DEFAULT_THROTTLE_CLASSES")
-        view.queryset = self.queryset if has_queryset(self.queryset) else None
+        view.source = self.queryset
         view.lookup_field = self.lookup_field
         view.lookup_url_kwarg = self.lookup_url_kwarg
         return view
@@ -121,38 +136,42 @@ class ChanxWebsocketAuthenticator:
         return bool(
             view.authentication_classes
             or view.throttle_classes
-            or view.queryset is not None
-            or any(permission not in _PERMISSIONS_WITHOUT_IO for permission in view.permission_classes)
+            or has_queryset(view.source)
+            or any(
+                permission not in _PERMISSIONS_WITHOUT_IO for permission in view.permission_classes
+            )
         )
 
     def _perform(self, view: "_HandshakeView", scope: Mapping[str, Any]) -> Response:
         url_route = scope.get("url_route", {})
         args, kwargs = url_route.get("args", ()), url_route.get("kwargs", {})
-        request = make_request(scope, self.auth_method)
+        request: Any = make_request(scope, self.auth_method)
         # DRF enforces Django's CSRF token for session users on unsafe methods. A handshake has no
         # place for the token and changes nothing; it is a GET, whatever permissions are told.
-        request._dont_enforce_csrf_checks = True  # noqa: SLF001 - Django's own switch, by that name
+        request._dont_enforce_csrf_checks = True
         view.setup(request, *args, **kwargs)
-        return view.dispatch(request, *args, **kwargs)
+        return cast("Response", view.dispatch(request, *args, **kwargs))
 
     def _make_result(self, view: "_HandshakeView", response: Response) -> AuthenticationResult:
         self.request = view.request
-        if response.status_code >= 400:  # noqa: PLR2004 - the first of the HTTP error codes
+        if response.status_code >= 400:
             # A project's exception handler may answer with anything that DRF renders.
             data = json.loads(json.dumps(response.data, cls=JSONEncoder))
             return AuthenticationResult(False, response.status_code, response.status_text, data)
         # Imported here: the module with the models cannot be imported before Django is set up.
-        from django.contrib.auth.models import AnonymousUser  # noqa: PLC0415
+        from django.contrib.auth.models import AnonymousUser
 
-        user = view.request.user
+        user: Any = view.request.user
         user = AnonymousUser() if user is None else user
         return AuthenticationResult(True, 200, "OK", {"detail": "OK"}, user=user, obj=view.obj)
 
 
-class _HandshakeView(GenericAPIView):
+class _HandshakeView(GenericAPIView[Any]):
     """A view whose every method answers 200 when the checks of DRF have passed."""
 
     filter_backends = ()
+    source: Any = None
+    """The consumer's ``queryset``."""
     obj: Any = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -166,23 +185,32 @@ class _HandshakeView(GenericAPIView):
         self.check_throttles(request)
 
     def _handle(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        if self.queryset is not None:
+        if has_queryset(self.source):
             self.obj = self.get_object()
         return Response()
 
-    get = post = put = patch = delete = options = head = _handle
+    get = post = put = patch = delete = head = _handle
+    options: Any = _handle
 
     def get_queryset(self) -> "QuerySet[Any]":
-        queryset = self.queryset
-        if not isinstance(queryset, QuerySet | Manager):
-            raise TypeError(f"'queryset' must be a QuerySet or a Manager, not {queryset!r}")
-        return queryset.all()  # a new one: a queryset on a class would keep its first result
+        if not is_queryset(self.source):
+            raise TypeError(f"'queryset' must be a QuerySet or a Manager, not {self.source!r}")
+        # A new one: a queryset on a class would keep its first result.
+        return cast("QuerySet[Any]", self.source.all())
 
 
 def has_queryset(queryset: Any) -> bool:
-    """Tell whether an object is to be looked up. Anything but True and None is taken for a yes:
-    if it is no queryset, the lookup fails, and nobody gets in."""
+    """Tell whether an object is to be looked up.
+
+    Anything but True and None is taken for a yes: if it is no queryset, the lookup fails, and
+    nobody gets in.
+    """
     return queryset is not True and queryset is not None
+
+
+def is_queryset(queryset: Any) -> bool:
+    """Tell whether objects can be looked up in it."""
+    return isinstance(queryset, QuerySet | BaseManager)
 
 
 def get_permissions_with_object_check(classes: Iterable[Any]) -> list[type[Any]]:
@@ -200,7 +228,7 @@ def get_permissions_with_object_check(classes: Iterable[Any]) -> list[type[Any]]
 
 
 def _or_default(classes: Sequence[Any] | None, setting: str) -> Sequence[Any]:
-    return getattr(api_settings, setting) if classes is None else classes
+    return cast("Sequence[Any]", getattr(api_settings, setting)) if classes is None else classes
 
 
 async def _run_in_thread(function: Any, *args: Any) -> Response:
@@ -214,7 +242,7 @@ async def _run_in_thread(function: Any, *args: Any) -> Response:
     done, _ = await asyncio.wait({task}, timeout=_DEADLINE)
     if not done:
         raise TimeoutError(f"Authentication took more than {_DEADLINE:g} s")
-    return task.result()
+    return cast("Response", task.result())
 
 
 _running: set[asyncio.Future[Any]] = set()

@@ -79,9 +79,7 @@ class Options:
         names = (chanx_settings.MESSAGE_ACTION_KEY, chanx_settings.CAMELIZE)
         return cls(
             send_completion=choose(consumer.send_completion, "SEND_COMPLETION"),
-            send_immediately=choose(
-                consumer.send_message_immediately, "SEND_MESSAGE_IMMEDIATELY"
-            ),
+            send_immediately=choose(consumer.send_message_immediately, "SEND_MESSAGE_IMMEDIATELY"),
             send_authentication=choose(
                 consumer.send_authentication_message, "SEND_AUTHENTICATION_MESSAGE"
             ),

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from channels.layers import channel_layers
-from django.db.models import Manager, QuerySet
 from rest_framework.settings import api_settings
 
 from chanx.generic.authenticator import (
     AUTH_METHODS,
     get_permissions_with_object_check,
     has_queryset,
+    is_queryset,
 )
 from chanx.messages.base import BaseIncomingMessage, BaseOutgoingGroupMessage, get_actions
 
@@ -85,7 +85,10 @@ def _check_schemas(consumer: Any) -> Iterator[ConsumerProblem]:
 
 
 def _check_container(
-    id_: str, attribute: str, schema: Any, base: type[BaseIncomingMessage | BaseOutgoingGroupMessage]
+    id_: str,
+    attribute: str,
+    schema: Any,
+    base: type[BaseIncomingMessage | BaseOutgoingGroupMessage],
 ) -> Iterator[ConsumerProblem]:
     if not (isinstance(schema, type) and issubclass(schema, base) and schema is not base):
         yield ConsumerProblem(
@@ -124,7 +127,7 @@ def _check_authentication(consumer: Any) -> Iterator[ConsumerProblem]:
 def _check_queryset(consumer: Any) -> Iterator[ConsumerProblem]:
     queryset = consumer.queryset
     if has_queryset(queryset):
-        if not isinstance(queryset, QuerySet | Manager):
+        if not is_queryset(queryset):
             yield ConsumerProblem(
                 "E007",
                 "queryset",

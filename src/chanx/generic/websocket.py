@@ -1,7 +1,7 @@
 """The consumer that users subclass."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Generic, cast
 
 from channels.consumer import get_handler_name
@@ -16,7 +16,11 @@ from chanx.codes import close_code_for_status
 from chanx.engine.codec import FLAGS, get_encoder, invalid
 from chanx.engine.events import GroupEvent, Kind
 from chanx.exceptions import MessageNotInSchema, NoChannelLayer
-from chanx.generic.authenticator import AuthenticationResult, ChanxWebsocketAuthenticator
+from chanx.generic.authenticator import (
+    AuthenticationResult,
+    ChanxWebsocketAuthenticator,
+    ObjectSource,
+)
 from chanx.generic.driver import Driver, check_text
 from chanx.generic.plan import get_plan
 from chanx.generic.problems import check_consumer
@@ -29,7 +33,6 @@ from chanx.messages.outgoing import (
 from chanx.settings import chanx_settings
 
 if TYPE_CHECKING:
-    from django.db.models import Manager, QuerySet
     from rest_framework.request import Request
 
 __all__ = ["AsyncJsonWebsocketConsumer"]
@@ -49,8 +52,8 @@ _AUTHENTICATOR_ATTRIBUTES = (
 class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generic[ModelT]):
     """A WebSocket endpoint with DRF's authentication and Pydantic's messages.
 
-    A subclass sets ``INCOMING_MESSAGE_SCHEMA`` and writes ``receive_message``. With a model class in
-    brackets, ``AsyncJsonWebsocketConsumer[Room]``, the editor knows the type of ``self.obj``.
+    A subclass sets ``INCOMING_MESSAGE_SCHEMA`` and writes ``receive_message``. With a model class
+    in brackets, ``AsyncJsonWebsocketConsumer[Room]``, the editor knows the type of ``self.obj``.
 
     It is a Channels consumer: what Channels lets a subclass override is called when it is
     overridden. Messages and layer events of a connection are handled one at a time, in the order in
@@ -61,7 +64,7 @@ class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generi
     """DRF authentication classes; None: the project's DEFAULT_AUTHENTICATION_CLASSES."""
     permission_classes: Sequence[Any] | None = None
     """DRF permission classes; None: the project's DEFAULT_PERMISSION_CLASSES."""
-    queryset: "QuerySet[Any] | Manager[Any] | bool | None" = True
+    queryset: ObjectSource | bool | None = True
     """Where to look up ``obj`` for object permissions; True or None: there is no object."""
     lookup_field: str = "pk"
     lookup_url_kwarg: str | None = None
@@ -98,7 +101,7 @@ class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generi
     # --- life -----------------------------------------------------------------------------------
 
     @classmethod
-    def as_asgi(cls, **initkwargs: Any) -> Callable[[Any, Any, Any], Awaitable[Any]]:
+    def as_asgi(cls, **initkwargs: Any) -> Any:
         """Return the ASGI application of this consumer.
 
         Raises ValueError when there is no INCOMING_MESSAGE_SCHEMA, and TypeError when a schema is
@@ -107,10 +110,7 @@ class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generi
         """
         check_consumer(cls)
         _make_authenticator(cls).validate_configuration()
-        return cast(
-            "Callable[[Any, Any, Any], Awaitable[Any]]",
-            super().as_asgi(**initkwargs),
-        )
+        return super().as_asgi(**initkwargs)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         check_consumer(type(self))
@@ -128,11 +128,11 @@ class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generi
         plan = get_plan(type(self), AsyncJsonWebsocketConsumer)
         self._driver = Driver(self, plan, scope, receive, send)
         self.channel_layer = self._driver.channel_layer
-        self.base_send = self._driver.send_event
+        self.base_send: Any = self._driver.send_event
         await self._driver.run()
 
     @property
-    def channel_name(self) -> str:
+    def channel_name(self) -> str:  # type: ignore[override]  # an attribute in Channels, set for all
         """The layer's name of this connection. The first use makes it, and starts receiving."""
         if self._driver.own_channel is None:
             raise NoChannelLayer(

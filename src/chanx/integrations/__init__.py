@@ -1,1 +1,1 @@
-"""The engine tied to its surroundings: channel layers, Django requests, URL routers, the database."""
+"""The engine tied to its surroundings: layers, requests, URL routers, the database."""

@@ -43,16 +43,19 @@ class ChannelLayerBroker:
     ``group_send`` does not say which group it was for; the channel on which it arrives does.
     """
 
-    on_event: OnEvent
-
     def __init__(self, layer: BaseChannelLayer, deadline: float = DEADLINE) -> None:
         self.layer = layer
         self._deadline = deadline
+        self._on_event: OnEvent | None = None
         self._subscriptions: dict[str, _Subscription] = {}
         self._refresh_timer: asyncio.TimerHandle | None = None
         self._refresher: asyncio.Task[None] | None = None
         self._own_name: str | None = None
         self._own_numbers = itertools.count(1)
+
+    def listen(self, on_event: OnEvent) -> None:
+        """Give the events of groups to this function."""
+        self._on_event = on_event
 
     async def subscribe(self, group: str) -> None:
         """Join the process to a group. Raises BrokerError."""
@@ -78,7 +81,7 @@ class ChannelLayerBroker:
         try:
             await self._call("group_discard", self.layer.group_discard(group, subscription.channel))
         finally:
-            # Cancelling receive() is how Channels' layers learn that a channel is not read any more.
+            # Cancelling receive() is how a layer learns that a channel is not read any more.
             await cancel_and_wait((subscription.reader,), self._deadline)
 
     async def publish(self, group: str, event: dict[str, Any]) -> None:
@@ -126,7 +129,7 @@ class ChannelLayerBroker:
                     get_logger().warning("Channel layer failed, trying again", error=repr(error))
                 failures += 1
                 longest = min(_LONGEST_DELAY, _FIRST_DELAY * 2 ** min(failures, 10))
-                await asyncio.sleep(random.uniform(_FIRST_DELAY, longest))  # noqa: S311 - jitter
+                await asyncio.sleep(random.uniform(_FIRST_DELAY, longest))
                 continue
             if failures:
                 get_logger().info("Channel layer is back")
@@ -135,7 +138,8 @@ class ChannelLayerBroker:
 
     async def _hand_over(self, group: str, event: dict[str, Any]) -> None:
         try:
-            await self.on_event(group, event)
+            if self._on_event:
+                await self._on_event(group, event)
         except EventMalformed as error:
             get_logger().warning("Ignored a group event", group=group, reason=str(error))
         except Exception:

@@ -1,6 +1,6 @@
 """Closing database connections that Django considers used up, at a bounded rate.
 
-Django closes them at the end of each HTTP request, and Channels around each event, which costs every
+Django closes them at the end of each HTTP request, and Channels around each event, which costs each
 event a trip through the one thread that all synchronous code shares. Here it happens at most once
 per interval and process, in the background, and after a database error before the next event.
 """
@@ -23,7 +23,7 @@ _running: set[asyncio.Task[None]] = set()
 
 def close_connections_when_due() -> None:
     """Start closing in the background, unless that was done within the interval."""
-    global _next_time  # noqa: PLW0603 - the rate is one for the process
+    global _next_time
     now = time.monotonic()
     if now < _next_time:
         return

@@ -32,13 +32,11 @@ def make_request(scope: Mapping[str, Any], method: str) -> ASGIRequest:
         },
         BytesIO(),
     )
-    # No "or": asking a lazy session or user for its truth would load it, here and now.
-    request.session = (
-        scope["session"] if "session" in scope else SimpleLazyObject(lambda: _load_session(request))
-    )
-    request.user = (
-        scope["user"] if "user" in scope else SimpleLazyObject(lambda: get_user(request))
-    )
+    # Not "or": asking a lazy session or user for its truth would load it, here and now.
+    session: Any = SimpleLazyObject(lambda: _load_session(request))
+    user: Any = SimpleLazyObject(lambda: get_user(request))
+    request.session = scope.get("session", session)
+    request.user = scope.get("user", user)
     return request
 
 

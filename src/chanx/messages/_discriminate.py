@@ -38,7 +38,7 @@ def get_action_literals(model: type[BaseModel]) -> tuple[str | int, ...] | None:
 
 
 def get_union_members(annotation: Any) -> list[Any]:
-    """Return the members of a union, or the annotation itself as the only one, nested ones flattened."""
+    """Return the members of a union, nested ones flattened; of anything else, the thing itself."""
     annotation = _unwrap(annotation)
     if get_origin(annotation) in (Union, UnionType):
         return [

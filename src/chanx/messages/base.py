@@ -27,8 +27,9 @@ class BaseMessage(BaseModel, abc.ABC):
     A subclass that names ``abc.ABC`` among its bases is a base for others and needs no action.
     """
 
+    # Without defaults: type checkers would ask every subclass for one, too.
     action: Any
-    payload: Any = None
+    payload: Any
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -38,7 +39,7 @@ class BaseMessage(BaseModel, abc.ABC):
         if cls.model_fields["action"].annotation is Any:
             raise TypeError(
                 f"Class {cls.__name__!r} must define an 'action' field, "
-                f"for example: action: Literal[\"{cls.__name__.lower()}\"]"
+                f'for example: action: Literal["{cls.__name__.lower()}"]'
             )
         if get_action_literals(cls) is None:
             raise TypeError(
@@ -85,7 +86,7 @@ class BaseIncomingMessage(_Container):
 
 
 class BaseOutgoingGroupMessage(_Container):
-    """Container of what may be sent to groups: its field ``group_message`` is a class or a union."""
+    """Container of what may go to groups: its field ``group_message`` is a class or a union."""
 
     message_field: ClassVar[str] = "group_message"
 

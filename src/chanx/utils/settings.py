@@ -9,7 +9,7 @@ from chanx.settings import DEFAULTS, chanx_settings
 __all__ = ["override_chanx_settings", "settings_context"]
 
 
-class override_chanx_settings(override_settings):  # noqa: N801 - named as Django's own decorator is
+class override_chanx_settings(override_settings):
     """Override single settings of chanx; what is not named stays as the site has it.
 
     Decorates sync and async functions, methods and Django's test case classes, and is a context

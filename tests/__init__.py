@@ -1,0 +1,1 @@
+"""The tests of chanx; they mirror the rooms of src/chanx."""
