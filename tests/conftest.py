@@ -1,15 +1,19 @@
 """Fixtures for all tests but those of the engine, which run without Django."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
 import structlog
+from channels.layers import InMemoryChannelLayer, channel_layers
 from structlog.testing import LogCapture
 
 from chanx.testing import WebsocketCommunicator
+from tests.app.consumers import VARIANTS, ConsumerClass, override
 
 Connect = Callable[..., Awaitable[WebsocketCommunicator]]
+Vary = Callable[[ConsumerClass], Any]
 
 
 @pytest.fixture
@@ -46,3 +50,35 @@ async def connect() -> AsyncIterator[Connect]:
     yield make
     for client in clients:
         await client.disconnect_if_running()
+
+
+@pytest.fixture
+def layer() -> Iterator[InMemoryChannelLayer]:
+    """The default channel layer, empty."""
+    found = InMemoryChannelLayer()
+    before = channel_layers.set("default", found)
+    yield found
+    channel_layers.backends.pop("default", None)
+    if before is not None:
+        channel_layers.set("default", before)
+
+
+@pytest.fixture(params=VARIANTS)
+def vary(request: pytest.FixtureRequest) -> Vary:
+    """Make the application of a consumer, as it is and with each step overridden by a subclass."""
+
+    def make(consumer: ConsumerClass) -> Any:
+        return override(consumer, request.param).as_asgi()
+
+    return make
+
+
+@pytest.fixture
+async def leftover() -> Callable[[], set[str]]:
+    """Tell the names of the tasks that have been started since and are not done."""
+    before = asyncio.all_tasks()
+
+    def find() -> set[str]:
+        return {repr(task) for task in asyncio.all_tasks() - before if not task.done()}
+
+    return find

@@ -9,13 +9,20 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
 from enum import Enum, auto
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from chanx.codes import CloseCode
 from chanx.engine.limits import Limits
 from chanx.engine.tasks import cancel_and_wait, spawn
 
 __all__ = ["Connection", "Handler", "Problem", "State"]
+
+_TURN: Final = 32
+"""Frames after which the event loop gets a turn, if neither the socket nor a handler gave it one.
+
+A server hands over all frames of one read, and a send() that need not wait does not suspend:
+without this one client could keep the loop to itself for as long as its data lasts.
+"""
 
 Event = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
@@ -82,6 +89,7 @@ class Connection:
         self._held: deque[tuple[Event, int]] | None = None
         self._writer: asyncio.Task[None] | None = None
         self._is_writing = False
+        self._sent = 0
         self._closer: asyncio.Task[None] | None = None
 
     # --- the socket ---------------------------------------------------------------------------
@@ -89,9 +97,13 @@ class Connection:
     async def run(self) -> int:
         """Read the socket until it is closed; return the close code. Afterwards no task is left."""
         self._reader = asyncio.current_task()
+        received = 0
         try:
             while True:
                 event = await self._receive()
+                received += 1
+                if received % _TURN == 0:
+                    await asyncio.sleep(0)
                 if event["type"] == "websocket.disconnect":
                     return int(event.get("code") or CloseCode.NO_STATUS)
                 if self.state in (State.CLOSING, State.CLOSED):
@@ -197,6 +209,9 @@ class Connection:
             self._is_writing = True
             try:
                 await self._transmit(event)
+                self._sent += 1
+                if self._sent % _TURN == 0:
+                    await asyncio.sleep(0)
             finally:
                 self._is_writing = False
                 if self._outbox:

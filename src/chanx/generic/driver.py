@@ -4,6 +4,7 @@ Not part of the consumer: Channels calls any public method of a consumer that an
 names, and these are not to be called so.
 """
 
+import asyncio
 import copy
 import itertools
 import uuid
@@ -146,7 +147,10 @@ class Driver:
             await self._send_error(error.errors)
         except StopConsumer:
             raise
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and _is_being_cancelled():
+                raise
+            # A CancelledError otherwise comes from something that the handler awaited.
             self.log.exception("Failed to process message")
             await self._handle_database_error(error)
             await self._send_error({"detail": "Failed to process message"})
@@ -156,7 +160,7 @@ class Driver:
     async def _send_error(self, payload: Any) -> None:
         await self._consumer.send_message(ErrorMessage(payload=payload))
 
-    async def _handle_database_error(self, error: Exception) -> None:
+    async def _handle_database_error(self, error: BaseException) -> None:
         if isinstance(error, DatabaseError):
             # The connection may be broken; the next message gets a new one.
             await close_connections_now()
@@ -298,6 +302,11 @@ class Driver:
             path=scope.get("path"),
             ip=client[0] if client else None,
         )
+
+
+def _is_being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def check_text(text: str | None) -> str:
