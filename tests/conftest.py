@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import pytest
 import structlog
-from channels.layers import InMemoryChannelLayer, channel_layers
+from channels.layers import BaseChannelLayer, InMemoryChannelLayer, channel_layers
 from structlog.testing import LogCapture
 
 from chanx.testing import WebsocketCommunicator
@@ -14,6 +14,15 @@ from tests.app.consumers import VARIANTS, ConsumerClass, override
 
 Connect = Callable[..., Awaitable[WebsocketCommunicator]]
 Vary = Callable[[ConsumerClass], Any]
+LayerT = TypeVar("LayerT", bound=BaseChannelLayer)
+
+
+class UseLayer(Protocol):
+    """Makes a channel layer the default one."""
+
+    def __call__(self, layer: LayerT) -> LayerT:
+        """Return the layer."""
+        ...
 
 
 @pytest.fixture
@@ -53,14 +62,24 @@ async def connect() -> AsyncIterator[Connect]:
 
 
 @pytest.fixture
-def layer() -> Iterator[InMemoryChannelLayer]:
-    """The default channel layer, empty."""
-    found = InMemoryChannelLayer()
-    before = channel_layers.set("default", found)
-    yield found
+def use_layer() -> Iterator[UseLayer]:
+    """Make a channel layer the default one until the test ends."""
+    before = channel_layers.backends.get("default")
+
+    def use(layer: LayerT) -> LayerT:
+        channel_layers.set("default", layer)
+        return layer
+
+    yield use
     channel_layers.backends.pop("default", None)
     if before is not None:
         channel_layers.set("default", before)
+
+
+@pytest.fixture
+def layer(use_layer: UseLayer) -> InMemoryChannelLayer:
+    """The default channel layer, empty."""
+    return use_layer(InMemoryChannelLayer())
 
 
 @pytest.fixture(params=VARIANTS)

@@ -26,6 +26,7 @@ from chanx.integrations.database import close_connections_now, close_connections
 from chanx.integrations.observer import SCOPE_KEY, ConnectionObserver
 from chanx.integrations.own_channel import ConnectionLayer, OwnChannel
 from chanx.log import get_logger
+from chanx.messages.base import BaseMessage
 from chanx.messages.outgoing import CompleteMessage, ErrorMessage, GroupCompleteMessage
 
 __all__ = ["Driver", "check_text"]
@@ -133,14 +134,11 @@ class Driver:
     async def _handle_frame(self, event: Event) -> None:
         if not self.is_set_up:
             return
-        bind_contextvars(message_id=f"{self.id}:{next(self._frames)}", received_action=None)
         try:
             if self.plan.receives_directly:
-                text = event.get("text")
-                message = self.options.decoder.decode(check_text(text))
-                self.log_received(message.action)
-                await self._consumer.receive_message(message)
+                await self._consumer.receive_message(self._read_message(event))
             else:
+                self._bind_frame(None)
                 await self._consumer.dispatch(event)
         except MessageInvalid as error:
             self.log.info("Received invalid websocket json", error=error.errors[0]["type"])
@@ -156,6 +154,20 @@ class Driver:
             await self._send_error({"detail": "Failed to process message"})
         if self.options.send_completion:
             await self._consumer.send_message(CompleteMessage())
+
+    def _read_message(self, event: Event) -> BaseMessage:
+        action = None
+        try:
+            message = self.options.decoder.decode(check_text(event.get("text")))
+            action = message.action
+        finally:
+            self._bind_frame(action)
+        if self.options.log_received:
+            self.log_received(action)
+        return message
+
+    def _bind_frame(self, action: Any) -> None:
+        bind_contextvars(message_id=f"{self.id}:{next(self._frames)}", received_action=action)
 
     async def _send_error(self, payload: Any) -> None:
         await self._consumer.send_message(ErrorMessage(payload=payload))
@@ -268,8 +280,7 @@ class Driver:
             raise
 
     def log_received(self, action: Any) -> None:
-        """Log a message that came in, and put its action into the context of all lines."""
-        bind_contextvars(received_action=action)
+        """Log a message that came in."""
         if self._is_logged(action, self.options.log_received):
             self.log.info("Received websocket json")
 

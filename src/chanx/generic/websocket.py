@@ -10,6 +10,7 @@ from channels.generic.websocket import (
     AsyncJsonWebsocketConsumer as ChannelsAsyncJsonWebsocketConsumer,
 )
 from pydantic_core import from_json
+from structlog.contextvars import bind_contextvars
 from typing_extensions import TypeVar
 
 from chanx.codes import close_code_for_status
@@ -213,6 +214,7 @@ class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generi
     async def receive_json(self, content: Any, **kwargs: Any) -> None:
         """Validate parsed JSON and call ``receive_message``."""
         message = self._driver.options.decoder.decode_content(content)
+        bind_contextvars(received_action=message.action)
         self._driver.log_received(message.action)
         await self.receive_message(message, **kwargs)
 
@@ -229,11 +231,12 @@ class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generi
         Returns when the server has taken it, or at once if ``send_message_immediately`` is off.
         Nothing happens when the client is gone.
         """
-        options = self._driver.options
-        if self._driver.plan.sends_directly:
-            await self._driver.send_text(options.encoder.encode(message), message.action)
+        driver = self._driver
+        encoder = driver.options.encoder
+        if driver.plan.sends_directly:
+            await driver.send_text(encoder.encode(message), message.action)
         else:
-            await self.send_json(options.encoder.to_content(message))
+            await self.send_json(encoder.to_content(message))
 
     async def send_json(self, content: Any, close: bool | int = False) -> None:
         """Send a dict, or what else JSON can hold, and close afterwards if asked to."""
