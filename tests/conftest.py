@@ -98,6 +98,7 @@ async def leftover() -> Callable[[], set[str]]:
     before = asyncio.all_tasks()
 
     def find() -> set[str]:
-        return {repr(task) for task in asyncio.all_tasks() - before if not task.done()}
+        ours = asyncio.all_tasks() - before - {asyncio.current_task()}
+        return {repr(task) for task in ours if not task.done()}
 
     return find

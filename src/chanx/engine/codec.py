@@ -10,7 +10,7 @@ from chanx.engine.aliases import KeyNames
 from chanx.exceptions import MessageInvalid
 from chanx.messages.base import BaseIncomingMessage, BaseMessage, get_actions
 
-__all__ = ["Decoder", "Encoder", "get_decoder", "get_encoder", "invalid"]
+__all__ = ["Decoder", "Encoder", "encode_json", "get_decoder", "get_encoder", "invalid"]
 
 FLAGS: Final = ("is_mine", "is_current")
 """The fields of a group message that differ from receiver to receiver."""
@@ -87,7 +87,7 @@ class Encoder:
 
     def encode_content(self, content: Any) -> str:
         """Return the JSON text of a dict or another value. Raises as ``encode`` does."""
-        return _checked(to_json(content, by_alias=True).decode())
+        return encode_json(content)
 
 
 @functools.cache
@@ -137,6 +137,11 @@ def _check_finite(text: str) -> None:
         from_json(text, allow_inf_nan=False)
     except ValueError:
         raise invalid("json_invalid", "Invalid JSON, or a number that JSON does not have") from None
+
+
+def encode_json(content: Any) -> str:
+    """Return the JSON text of a value. Raises ValueError for what has no form in JSON."""
+    return _checked(to_json(content, by_alias=True).decode())
 
 
 def _checked(text: str) -> str:

@@ -6,14 +6,16 @@ something in the outbox that nobody is waiting for. An idle connection has neith
 """
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextvars import copy_context
 from enum import Enum, auto
 from typing import Any, Final, Protocol
 
 from chanx.codes import CloseCode
 from chanx.engine.limits import Limits
-from chanx.engine.tasks import cancel_and_wait, spawn
+from chanx.engine.tasks import cancel_and_wait, is_being_cancelled, spawn
 
 __all__ = ["Connection", "Handler", "Problem", "State"]
 
@@ -76,7 +78,9 @@ class Connection:
         self._handler = handler
         self._limits = limits or Limits()
         self._reader: asyncio.Task[Any] | None = None
+        self._context = copy_context()
         self._aborted_with: int | None = None
+        self._abort_handle: asyncio.Handle | None = None
 
         self._inbox: deque[tuple[Event, bool]] = deque()  # the flag: from the broker
         self._inbox_events = 0
@@ -91,12 +95,16 @@ class Connection:
         self._is_writing = False
         self._sent = 0
         self._closer: asyncio.Task[None] | None = None
+        self._close_timer: asyncio.TimerHandle | None = None
 
     # --- the socket ---------------------------------------------------------------------------
 
     async def run(self) -> int:
         """Read the socket until it is closed; return the close code. Afterwards no task is left."""
         self._reader = asyncio.current_task()
+        # One context for all of the worker's tasks: what a handler puts into it (log fields, say)
+        # is there for the next one, whoever queues the event, as it is in a Channels consumer.
+        self._context = copy_context()
         received = 0
         try:
             while True:
@@ -106,15 +114,15 @@ class Connection:
                     await asyncio.sleep(0)
                 if event["type"] == "websocket.disconnect":
                     return int(event.get("code") or CloseCode.NO_STATUS)
-                if self.state in (State.CLOSING, State.CLOSED):
+                if self.is_closing:
                     continue
                 self._put(event, from_broker=False)
                 if len(self._inbox) >= self._limits.inbox:
                     await self._wait_for_room()
         except asyncio.CancelledError:
-            if self._aborted_with is None or self._reader is None:
+            # Cancelled by the server, or by it as well?
+            if self._aborted_with is None or not self._reader or self._reader.uncancel() > 0:
                 raise
-            self._reader.uncancel()
             return self._aborted_with
         finally:
             await self._shut_down()
@@ -123,21 +131,29 @@ class Connection:
         """Make ``run`` return this code, whatever the client does."""
         if self._aborted_with is None and self.state is not State.CLOSED and self._reader:
             self._aborted_with = code
-            self._reader.cancel()
+            # In the next turn: an eagerly started worker runs inside of the reader's own step, and
+            # a task that cancels itself meets the cancellation wherever it waits next.
+            self._abort_handle = asyncio.get_running_loop().call_soon(self._reader.cancel)
 
     async def _shut_down(self) -> None:
         self.state = State.CLOSED
+        for handle in (self._abort_handle, self._close_timer):
+            if handle:
+                handle.cancel()
         self._inbox.clear()
         self._drop_outbox()  # first: a cancelled handler in send() would start a writer for it
         tasks = (self._worker, self._writer, self._closer)
         if not await cancel_and_wait(tasks, self._limits.cancel_timeout):
             self._handler.handle_problem(Problem.HANDLER_STUCK)
+        # A task that is cancelled before its first step never gets to its finally.
+        self._is_working = self._is_writing = False
+        self._drop_outbox()
 
     # --- coming in ----------------------------------------------------------------------------
 
     def enqueue(self, event: Event) -> None:
         """Take an event of the broker; it is handled in its turn, after what came before it."""
-        if self.state in (State.CLOSING, State.CLOSED):
+        if self.is_closing:
             return
         if self._inbox_events >= self._limits.inbox_events:
             self._overflow(Problem.INBOX_FULL)
@@ -149,7 +165,7 @@ class Connection:
         self._inbox.append((event, from_broker))
         if not self._is_working:
             self._is_working = True
-            worker = spawn(self._work())
+            worker = spawn(self._work(), self._context)
             self._worker = None if worker.done() else worker
 
     async def _wait_for_room(self) -> None:
@@ -159,16 +175,22 @@ class Connection:
         finally:
             self._inbox_room = None
 
+    def _wake_reader(self) -> None:
+        if self._inbox_room and not self._inbox_room.done():
+            self._inbox_room.set_result(None)
+
     async def _work(self) -> None:
         try:
             while self._inbox:
                 event, from_broker = self._inbox.popleft()
                 self._inbox_events -= from_broker
-                room = self._inbox_room
-                if room and not room.done() and len(self._inbox) < self._limits.inbox:
-                    room.set_result(None)
+                if len(self._inbox) < self._limits.inbox:
+                    self._wake_reader()
                 try:
                     await self._handler.handle_event(event)
+                except asyncio.CancelledError:
+                    if is_being_cancelled():
+                        raise
                 finally:
                     if not from_broker and event["type"] == "websocket.receive":
                         self.frames_handled += 1
@@ -200,8 +222,8 @@ class Connection:
         """
         if self.state is not State.OPEN:
             self.dropped += 1
-        elif not wait and len(self._outbox) < self._limits.outbox_frames:
-            self._queue(event, _get_size(event))
+        elif not wait and self._has_room(self._outbox, size := _get_size(event)):
+            self._queue(event, size)
         elif self._is_writing or self._outbox:
             await self._send_in_turn(event)
         else:
@@ -219,19 +241,25 @@ class Connection:
                 self._is_writing = False
                 if self._outbox:
                     self._start_writer()
+                else:
+                    self._report_progress()
 
     def deliver(self, text: str, size: int) -> None:
         """Queue the text of a broadcast, of this many bytes, without waiting for anything."""
         if self.state is not State.OPEN:
             self.dropped += 1
             return
+        queue = self._outbox if self._held is None else self._held
+        if not self._has_room(queue, size):
+            self.dropped += 1
+            self._overflow(Problem.OUTBOX_FULL)
+            return
         event = {"type": "websocket.send", "text": text}
         if self._held is None:
             self._queue(event, size)
-            return
-        self._outbox_bytes += size
-        self._held.append((event, size))
-        self._check_outbox(len(self._held))
+        else:
+            self._held.append((event, size))
+            self._outbox_bytes += size
 
     def hold_deliveries(self) -> None:
         """Keep deliveries back until ``release_deliveries``; what is sent directly goes out."""
@@ -247,11 +275,17 @@ class Connection:
 
     async def close(self, code: int | None, reason: str | None = None) -> None:
         """Close after all that was queued. Whatever is sent from now on is dropped."""
-        if self.state in (State.CLOSING, State.CLOSED):
+        if self.is_closing:
             return
         self.dropped += len(self._held or ())
         self._held = None
         self.state = State.CLOSING
+        self._inbox.clear()
+        self._wake_reader()
+        # A client that does not read does not take the close frame either.
+        self._close_timer = asyncio.get_running_loop().call_later(
+            self._limits.close_timeout, self.abort, code or CloseCode.NORMAL
+        )
         event: dict[str, Any] = {"type": "websocket.close"}
         if code is not None:
             event["code"] = code
@@ -261,6 +295,12 @@ class Connection:
             await self._send_in_turn(event)
         else:
             await self._transmit(event)
+        self._close_timer.cancel()
+
+    @property
+    def is_closing(self) -> bool:
+        """The connection is closed, or about to be."""
+        return self.state in (State.CLOSING, State.CLOSED)
 
     @property
     def is_outbox_empty(self) -> bool:
@@ -277,12 +317,13 @@ class Connection:
         self._outbox_bytes += size
         if not self._is_writing:
             self._start_writer()
-        self._check_outbox(len(self._outbox))
 
-    def _check_outbox(self, frames: int) -> None:
+    def _has_room(self, queue: deque[Any], size: int) -> bool:
+        """Tell whether a frame may be queued; one that finds nothing waiting always may."""
         limits = self._limits
-        if frames > limits.outbox_frames or self._outbox_bytes > limits.outbox_bytes:
-            self._overflow(Problem.OUTBOX_FULL)
+        return not queue or (
+            len(queue) < limits.outbox_frames and self._outbox_bytes + size <= limits.outbox_bytes
+        )
 
     def _start_writer(self) -> None:
         self._is_writing = True
@@ -296,6 +337,11 @@ class Connection:
                 self._outbox_bytes -= size
                 try:
                     await self._transmit(event)
+                except Exception:
+                    # Not the client's absence, but something that the server does not expect:
+                    # nobody may be left waiting for frames that will not be sent.
+                    self._lose()
+                    raise
                 finally:
                     if sent and not sent.done():
                         sent.set_result(None)
@@ -315,11 +361,12 @@ class Connection:
 
         ASGI 2.4: send() raises an OSError then. The reader hears of it from receive().
         """
-        self.state = State.CLOSING
+        if self.state is not State.CLOSED:
+            self.state = State.CLOSING
         self._drop_outbox()
 
     def _drop_outbox(self) -> None:
-        self.dropped += len(self._outbox)
+        self.dropped += len(self._outbox) + len(self._held or ())
         for _, _, sent in self._outbox:
             if sent and not sent.done():
                 sent.set_result(None)
@@ -334,21 +381,24 @@ class Connection:
             self.state = State.CLOSING
             self._handler.handle_problem(problem)
             self._drop_outbox()
+            self._inbox.clear()
+            self._wake_reader()
             self._closer = asyncio.get_running_loop().create_task(self._force_close())
 
     async def _force_close(self) -> None:
         # One task sends at a time, so the ones that may be stuck in send() end first.
         await cancel_and_wait((self._worker, self._writer), self._limits.cancel_timeout)
-        try:
+        code = int(CloseCode.TRY_AGAIN_LATER)
+        was_told = False
+        # Whatever the server makes of it, and whether the client reads by now or still does not.
+        with contextlib.suppress(Exception):
             async with asyncio.timeout(self._limits.close_timeout):
-                await self._transmit(
-                    {"type": "websocket.close", "code": int(CloseCode.TRY_AGAIN_LATER)}
-                )
-        except TimeoutError:
-            # The client still does not read; nothing more can be told to it.
-            self.abort(CloseCode.TRY_AGAIN_LATER)
-        finally:
-            self._closer = None
+                await self._transmit({"type": "websocket.close", "code": code})
+                was_told = True
+        self._is_writing = self._is_working = False
+        self._closer = None
+        if not was_told:
+            self.abort(code)
 
     def _report_progress(self) -> None:
         if self.on_progress:

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args
 
-from pydantic_core import to_json
-
+from chanx.engine.codec import encode_json
 from chanx.exceptions import EventMalformed
 
 __all__ = ["EVENT_TYPE", "Delivery", "GroupEvent", "Kind"]
@@ -68,7 +67,12 @@ class GroupEvent:
         """
         text = event.get("text")
         if text is None and "content" in event:
-            text = to_json(event["content"]).decode()
+            try:
+                text = encode_json(event["content"])
+            except ValueError as error:
+                raise EventMalformed(
+                    f"The content of a {EVENT_TYPE!r} event has no form in JSON: {error}"
+                ) from error
         kind = event.get("kind", "json")
         flag_names = event.get("flag_names", ("is_mine", "is_current"))
         optional = [event.get(name) for name in ("sender", "user", "id", "action")]
@@ -112,9 +116,10 @@ class GroupEvent:
         text = self.text
         if self.kind == "message":
             mine, current = self.flag_names
-            comma = "" if text == "{}" else ","
+            body = text[:-1].rstrip()
+            comma = "" if body.endswith("{") else ","
             text = (
-                f'{text[:-1]}{comma}"{mine}":{_JSON_BOOL[is_mine]},'
+                f'{body}{comma}"{mine}":{_JSON_BOOL[is_mine]},'
                 f'"{current}":{_JSON_BOOL[is_current]}}}'
             )
         return Delivery(text, len(text.encode()), self.action)

@@ -6,23 +6,29 @@ from collections.abc import Coroutine, Iterable
 from contextvars import Context
 from typing import Any
 
-__all__ = ["cancel_and_wait", "spawn", "spawn_detached"]
+__all__ = ["cancel_and_wait", "is_being_cancelled", "spawn", "spawn_detached"]
 
 
 if sys.version_info >= (3, 12):
 
-    def spawn(coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def spawn(
+        coroutine: Coroutine[Any, Any, None], context: Context | None = None
+    ) -> asyncio.Task[None]:
         """Start a task; its first step runs at once, and what never suspends is done on return.
 
-        The caller must be prepared for both: a task that is done, and code that already ran.
+        The caller must be prepared for both: a task that is done, and code that already ran. It
+        runs in ``context``, which must not be the one of the caller, or in a copy of the caller's.
         """
-        return asyncio.Task(coroutine, loop=asyncio.get_running_loop(), eager_start=True)
+        loop = asyncio.get_running_loop()
+        return asyncio.Task(coroutine, loop=loop, context=context, eager_start=True)
 
 else:
 
-    def spawn(coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def spawn(
+        coroutine: Coroutine[Any, Any, None], context: Context | None = None
+    ) -> asyncio.Task[None]:
         """Start a task; Python 3.11 has no eager start, so its first step runs in the next turn."""
-        return asyncio.get_running_loop().create_task(coroutine)
+        return asyncio.get_running_loop().create_task(coroutine, context=context)
 
 
 def spawn_detached(coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
@@ -32,6 +38,15 @@ def spawn_detached(coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.T
     must not show up in what it does for others.
     """
     return asyncio.get_running_loop().create_task(coroutine, name=name, context=Context())
+
+
+def is_being_cancelled() -> bool:
+    """Tell whether a CancelledError is meant for this task.
+
+    Otherwise it comes from something that the task awaited and that others have cancelled.
+    """
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def cancel_and_wait(tasks: Iterable[asyncio.Task[None] | None], timeout: float) -> bool:

@@ -12,13 +12,14 @@ from typing import Any
 
 from channels.exceptions import StopConsumer
 from django.db import Error as DatabaseError
-from structlog.contextvars import bind_contextvars
+from structlog.contextvars import bind_contextvars, unbind_contextvars
 
 from chanx.codes import CloseCode
 from chanx.engine.codec import invalid
 from chanx.engine.connection import Connection, Event, Problem, Receive, Send, State
 from chanx.engine.events import Delivery, GroupEvent, Kind
 from chanx.engine.hub import Hub
+from chanx.engine.tasks import is_being_cancelled
 from chanx.exceptions import BrokerError, MessageInvalid, NoChannelLayer
 from chanx.generic.plan import ClassPlan, Options
 from chanx.integrations.channel_layer import get_hub
@@ -118,6 +119,7 @@ class Driver:
             if kind == "websocket.receive":
                 await self._handle_frame(event)
             elif kind == "websocket.connect" or self.is_set_up:
+                unbind_contextvars("message_id", "received_action")
                 await self._consumer.dispatch(event)
         except StopConsumer:
             self.connection.abort(CloseCode.NORMAL)
@@ -146,9 +148,8 @@ class Driver:
         except StopConsumer:
             raise
         except (Exception, asyncio.CancelledError) as error:
-            if isinstance(error, asyncio.CancelledError) and _is_being_cancelled():
+            if isinstance(error, asyncio.CancelledError) and is_being_cancelled():
                 raise
-            # A CancelledError otherwise comes from something that the handler awaited.
             self.log.exception("Failed to process message")
             await self._handle_database_error(error)
             await self._send_error({"detail": "Failed to process message"})
@@ -313,11 +314,6 @@ class Driver:
             path=scope.get("path"),
             ip=client[0] if client else None,
         )
-
-
-def _is_being_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 def check_text(text: str | None) -> str:

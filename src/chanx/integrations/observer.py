@@ -58,12 +58,11 @@ class ConnectionObserver:
         if self.is_finished:
             return True
         connection = self.connection
-        return (
-            connection is not None
-            and connection.frames_handled >= frames
-            and connection.is_outbox_empty
-            and self.pending_events == 0
-        )
+        if connection is None or not connection.is_outbox_empty:
+            return False
+        # Once it is closing, what still waits is never handled.
+        is_done = connection.frames_handled >= frames or connection.is_closing
+        return is_done and self.pending_events == 0
 
     async def wait_for(self, condition: Callable[[], bool], timeout: float) -> None:
         """Wait until the condition is true. Raises TimeoutError."""
