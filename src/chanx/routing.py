@@ -3,12 +3,11 @@
 from collections.abc import Awaitable, Callable
 from importlib import import_module
 from types import ModuleType
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from channels.routing import URLRouter
 from django.urls import path as django_path
 from django.urls import re_path as django_re_path
-from django.urls.resolvers import URLPattern
 
 from chanx.integrations.discovery import (
     PathParameter,
@@ -27,6 +26,14 @@ __all__ = [
     "re_path",
 ]
 
+if TYPE_CHECKING:
+    # What the stubs of Channels say that a URLRouter takes.
+    from channels.routing import (  # pyright: ignore[reportMissingTypeStubs]
+        _ExtendedURLPattern as URLPattern,  # pyright: ignore[reportPrivateUsage]
+    )
+else:
+    from django.urls.resolvers import URLPattern
+
 ASGIApplication = Callable[[Any, Any, Any], Awaitable[Any]]
 
 
@@ -41,8 +48,7 @@ def path(
     ``view`` is what a consumer's ``as_asgi()`` returned, or a router. With a router the pattern is
     a prefix, as with Django's ``include``.
     """
-    pattern: URLPattern = django_path(route, cast("Any", view), kwargs, name)
-    return pattern
+    return cast("URLPattern", django_path(route, cast("Any", view), kwargs, name))
 
 
 def re_path(
@@ -52,8 +58,7 @@ def re_path(
     name: str | None = None,
 ) -> URLPattern:
     """Return a pattern as Django's ``re_path`` does; the rest is as with ``path``."""
-    pattern: URLPattern = django_re_path(route, cast("Any", view), kwargs, name)
-    return pattern
+    return cast("URLPattern", django_re_path(route, cast("Any", view), kwargs, name))
 
 
 def include(target: URLRouter | str | ModuleType) -> URLRouter:

@@ -19,6 +19,7 @@ _MAX_ERRORS_READ: Final = 500
 _MAX_REPLY: Final = 1024
 _MAX_TEXT: Final = 200
 _MAX_NAME: Final = 64
+_MAX_DEPTH: Final = 12
 
 
 class Decoder:
@@ -135,7 +136,7 @@ def _check_finite(text: str) -> None:
     """Raise for NaN and Infinity, which RFC 8259 (section 6) does not allow; parsers often do."""
     try:
         from_json(text, allow_inf_nan=False)
-    except ValueError:
+    except (ValueError, TypeError):  # TypeError: lone surrogates, which have no form in UTF-8
         raise invalid("json_invalid", "Invalid JSON, or a number that JSON does not have") from None
 
 
@@ -164,7 +165,7 @@ def _get_errors(error: ValidationError) -> list[dict[str, Any]]:
     for details in error.errors(include_url=False, include_input=False):
         reported = {
             "type": details["type"],
-            "loc": ["message", *(_cut(part, _MAX_NAME) for part in details["loc"])],
+            "loc": ["message", *(_cut(part, _MAX_NAME) for part in details["loc"][:_MAX_DEPTH])],
             "msg": _cut(_get_text(details), _MAX_TEXT),
         }
         size += len(to_json(reported))

@@ -81,6 +81,7 @@ class Connection:
         self._context = copy_context()
         self._aborted_with: int | None = None
         self._abort_handle: asyncio.Handle | None = None
+        self._has_cancelled_reader = False
 
         self._inbox: deque[tuple[Event, bool]] = deque()  # the flag: from the broker
         self._inbox_events = 0
@@ -93,6 +94,7 @@ class Connection:
         self._held: deque[tuple[Event, int]] | None = None
         self._writer: asyncio.Task[None] | None = None
         self._is_writing = False
+        self._is_lent = False  # to a task that is not ours, which sends for itself
         self._sent = 0
         self._closer: asyncio.Task[None] | None = None
         self._close_timer: asyncio.TimerHandle | None = None
@@ -121,9 +123,9 @@ class Connection:
                     await self._wait_for_room()
         except asyncio.CancelledError:
             # Cancelled by the server, or by it as well?
-            if self._aborted_with is None or not self._reader or self._reader.uncancel() > 0:
+            if not (self._has_cancelled_reader and self._reader) or self._reader.uncancel() > 0:
                 raise
-            return self._aborted_with
+            return self._aborted_with or CloseCode.ABNORMAL
         finally:
             await self._shut_down()
 
@@ -133,7 +135,11 @@ class Connection:
             self._aborted_with = code
             # In the next turn: an eagerly started worker runs inside of the reader's own step, and
             # a task that cancels itself meets the cancellation wherever it waits next.
-            self._abort_handle = asyncio.get_running_loop().call_soon(self._reader.cancel)
+            self._abort_handle = asyncio.get_running_loop().call_soon(self._cancel_reader)
+
+    def _cancel_reader(self) -> None:
+        if self._reader:
+            self._has_cancelled_reader = self._reader.cancel()
 
     async def _shut_down(self) -> None:
         self.state = State.CLOSED
@@ -228,7 +234,7 @@ class Connection:
             await self._send_in_turn(event)
         else:
             # Nothing is queued: the caller's own task is the writer.
-            self._is_writing = True
+            self._is_writing = self._is_lent = True
             try:
                 # Not through _transmit(): one coroutine less on the way of every reply.
                 await self._send(event)
@@ -238,7 +244,7 @@ class Connection:
             except OSError:
                 self._lose()
             finally:
-                self._is_writing = False
+                self._is_writing = self._is_lent = False
                 if self._outbox:
                     self._start_writer()
                 else:
@@ -246,7 +252,7 @@ class Connection:
 
     def deliver(self, text: str, size: int) -> None:
         """Queue the text of a broadcast, of this many bytes, without waiting for anything."""
-        if self.state is not State.OPEN:
+        if self.is_closing or (self._held is None and self.state is State.CONNECTING):
             self.dropped += 1
             return
         queue = self._outbox if self._held is None else self._held
@@ -389,13 +395,15 @@ class Connection:
         # One task sends at a time, so the ones that may be stuck in send() end first.
         await cancel_and_wait((self._worker, self._writer), self._limits.cancel_timeout)
         code = int(CloseCode.TRY_AGAIN_LATER)
+        event = {"type": "websocket.close", "code": code}
         was_told = False
         # Whatever the server makes of it, and whether the client reads by now or still does not.
         with contextlib.suppress(Exception):
             async with asyncio.timeout(self._limits.close_timeout):
-                await self._transmit({"type": "websocket.close", "code": code})
+                # A task of the application's may be in send(); it is not ours to cancel.
+                await (self._send_in_turn(event) if self._is_lent else self._transmit(event))
                 was_told = True
-        self._is_writing = self._is_working = False
+        self._is_writing = self._is_lent
         self._closer = None
         if not was_told:
             self.abort(code)

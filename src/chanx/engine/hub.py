@@ -6,7 +6,8 @@ from typing import Any, Final, Protocol
 
 from chanx.engine.broker import Broker
 from chanx.engine.events import EVENT_TYPE, Delivery, GroupEvent
-from chanx.exceptions import EventMalformed
+from chanx.engine.tasks import spawn_detached
+from chanx.exceptions import BrokerError, EventMalformed
 
 __all__ = ["Hub", "Member"]
 
@@ -34,12 +35,14 @@ class Member(Protocol):
 
 
 class _Group:
-    __slots__ = ("is_subscribed", "lock", "members")
+    __slots__ = ("is_subscribed", "lock", "members", "waiting")
 
     def __init__(self) -> None:
         self.members: dict[Member, None] = {}
         self.lock = asyncio.Lock()
         self.is_subscribed = False
+        self.waiting: dict[str, Callable[[], None]] = {}
+        """By the id of an event that was published here: whom to tell that it was handed over."""
 
 
 class Hub:
@@ -49,7 +52,7 @@ class Hub:
         self._broker = broker
         self._groups: dict[str, _Group] = {}
         self._memberships: dict[Member, set[str]] = {}
-        self._waiting: dict[str, Callable[[], None]] = {}
+        self._releasing: set[asyncio.Task[None]] = set()
         broker.listen(self.handle_event)
 
     async def join(self, member: Member, names: Iterable[str]) -> None:
@@ -74,21 +77,26 @@ class Hub:
                         group.is_subscribed = True
             except BaseException:
                 self._forget(member, name)
+                # Another member may have come and gone meanwhile, or the subscription be in force.
                 self._discard(name)
+                if group.is_subscribed and not group.members:
+                    self._start_release([name])
                 raise
 
     async def leave(self, member: Member, names: Iterable[str] | None = None) -> None:
         """Take a member out of these groups, or of all. At once for the member itself.
 
         Raises nothing for groups that it is not in. Raises BrokerError when the last member left
-        and the broker could not be told; it then lets the membership expire.
+        and the broker could not be told; it then lets the membership expire. A caller that is
+        cancelled does not keep the broker from being told.
         """
         mine = self._memberships.get(member, set())
         left = list(mine) if names is None else [name for name in names if name in mine]
         for name in left:
             self._forget(member, name)
-        for name in left:
-            await self._unsubscribe_if_empty(name)
+        empty = [name for name in left if not self.get_members(name)]
+        if empty:
+            await asyncio.shield(self._start_release(empty))
 
     async def publish(
         self, event: GroupEvent, on_delivered: Callable[[], None] | None = None
@@ -98,13 +106,14 @@ class Hub:
         ``on_delivered`` is called when the event has come back and was handed to the members here,
         if there are any here.
         """
-        if on_delivered and event.id and self.get_members(event.group):
-            self._waiting[event.id] = on_delivered
+        group = self._groups.get(event.group)
+        if group and group.members and on_delivered and event.id:
+            group.waiting[event.id] = on_delivered
         try:
             return await self._broker.publish(event.group, event.to_dict())
         except BaseException:
-            if event.id:
-                self._waiting.pop(event.id, None)
+            if group and event.id:
+                group.waiting.pop(event.id, None)
             raise
 
     def get_members(self, name: str) -> tuple[Member, ...]:
@@ -139,7 +148,7 @@ class Hub:
             member.deliver(event, delivery)
             if count % _BATCH == 0:
                 await asyncio.sleep(0)
-        if event.id and (on_delivered := self._waiting.pop(event.id, None)):
+        if group and event.id and (on_delivered := group.waiting.pop(event.id, None)):
             on_delivered()
 
     def _forget(self, member: Member, name: str) -> None:
@@ -150,6 +159,32 @@ class Hub:
             names.discard(name)
             if not names:
                 del self._memberships[member]
+
+    def _start_release(self, names: list[str]) -> asyncio.Task[None]:
+        task = spawn_detached(self._release(names), "chanx leaving groups")
+        # The loop keeps weak references only.
+        self._releasing.add(task)
+        task.add_done_callback(self._end_release)
+        return task
+
+    def _end_release(self, task: asyncio.Task[None]) -> None:
+        self._releasing.discard(task)
+        if not task.cancelled():
+            task.exception()  # seen; whoever waited for it was told
+
+    async def _release(self, names: list[str]) -> None:
+        """Unsubscribe from the groups that are still empty, also after one that failed."""
+        first: BrokerError | None = None
+        for name in names:
+            try:
+                await self._unsubscribe_if_empty(name)
+            except BrokerError as error:
+                first = first or error
+        if first:
+            try:
+                raise first
+            finally:
+                del first  # or its traceback and this frame would keep each other alive
 
     async def _unsubscribe_if_empty(self, name: str) -> None:
         group = self._groups.get(name)
@@ -168,3 +203,6 @@ class Hub:
         group = self._groups.get(name)
         if group and not group.members and not group.is_subscribed and not group.lock.locked():
             del self._groups[name]
+            # What is still on its way finds nobody here.
+            for on_delivered in group.waiting.values():
+                on_delivered()

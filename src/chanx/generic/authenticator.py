@@ -5,6 +5,8 @@ import json
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.client import responses
 from typing import Any, Final, Protocol, cast
 
 from channels.db import database_sync_to_async
@@ -150,14 +152,21 @@ class ChanxWebsocketAuthenticator:
         # place for the token and changes nothing; it is a GET, whatever permissions are told.
         request._dont_enforce_csrf_checks = True
         view.setup(request, *args, **kwargs)
-        return cast("Response", view.dispatch(request, *args, **kwargs))
+        response = cast("Response", view.dispatch(request, *args, **kwargs))
+        # A class may return a lazy user: loaded here, where the database may be asked.
+        getattr(view.request.user, "is_authenticated", None)
+        return response
 
     def _make_result(self, view: "_HandshakeView", response: Response) -> AuthenticationResult:
         self.request = view.request
-        if response.status_code >= 400:
-            # A project's exception handler may answer with anything that DRF renders.
+        if not view.has_passed:
+            # A project's exception handler may answer with anything that DRF renders, and with a
+            # status that means success. It decides what the client is told, not who gets in.
             data = json.loads(json.dumps(response.data, cls=JSONEncoder))
-            return AuthenticationResult(False, response.status_code, response.status_text, data)
+            status = response.status_code
+            if status < HTTPStatus.BAD_REQUEST:
+                status = HTTPStatus.FORBIDDEN.value
+            return AuthenticationResult(False, status, responses.get(status, ""), data)
         # Imported here: the module with the models cannot be imported before Django is set up.
         from django.contrib.auth.models import AnonymousUser
 
@@ -173,6 +182,8 @@ class _HandshakeView(GenericAPIView[Any]):
     source: Any = None
     """The consumer's ``queryset``."""
     obj: Any = None
+    has_passed = False
+    """All checks have passed: set at the one place where they have."""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         # As DRF's, without content negotiation and versioning: a handshake has neither.
@@ -187,6 +198,7 @@ class _HandshakeView(GenericAPIView[Any]):
     def _handle(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         if has_queryset(self.source):
             self.obj = self.get_object()
+        self.has_passed = True
         return Response()
 
     get = post = put = patch = delete = head = _handle

@@ -45,6 +45,8 @@ class Driver:
         self.user: str | None = None
         self.is_set_up = False
         """Authentication and ``post_authentication`` are done: frames and events are handled."""
+        self.is_disconnected = False
+        """``disconnect()`` was called."""
         self.plan = plan
         self.options = Options.resolve(consumer)
         self.connection = Connection(receive, send, self)
@@ -123,7 +125,8 @@ class Driver:
                 await self._consumer.dispatch(event)
         except StopConsumer:
             self.connection.abort(CloseCode.NORMAL)
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
+            _raise_own_cancellation(error)
             self.log.exception("Failed to process event", event_type=kind)
             await self._handle_database_error(error)
             if kind == "websocket.connect":
@@ -148,8 +151,7 @@ class Driver:
         except StopConsumer:
             raise
         except (Exception, asyncio.CancelledError) as error:
-            if isinstance(error, asyncio.CancelledError) and is_being_cancelled():
-                raise
+            _raise_own_cancellation(error)
             self.log.exception("Failed to process message")
             await self._handle_database_error(error)
             await self._send_error({"detail": "Failed to process message"})
@@ -314,6 +316,15 @@ class Driver:
             path=scope.get("path"),
             ip=client[0] if client else None,
         )
+
+
+def _raise_own_cancellation(error: BaseException) -> None:
+    """Raise a CancelledError that is meant for this task.
+
+    One that something raised which a handler awaited is an error of the handler like others.
+    """
+    if isinstance(error, asyncio.CancelledError) and is_being_cancelled():
+        raise error
 
 
 def check_text(text: str | None) -> str:

@@ -151,6 +151,8 @@ class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generi
 
     async def websocket_connect(self, message: Any) -> None:
         """Accept, authenticate, join the groups, tell the client, and start handling messages."""
+        # What comes from groups before the authentication message waits, and comes after it.
+        self._driver.connection.hold_deliveries()
         await self._perform_connect()
         if not self._driver.is_open:
             return
@@ -165,8 +167,6 @@ class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generi
             return
         self.user, self.obj = result.user, result.obj
         self._driver.set_user(result.user)
-        # What is sent to the groups from here on waits, and comes after the message.
-        self._driver.connection.hold_deliveries()
         await self._perform_join()
         await self._send_authentication(result)
         self._driver.connection.release_deliveries()
@@ -177,8 +177,11 @@ class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generi
     async def websocket_disconnect(self, message: Any) -> None:
         """Leave the groups and call ``disconnect``. Raises StopConsumer, as in Channels."""
         await self._driver.leave_groups()
-        self._driver.log.info("Disconnecting websocket", code=message["code"])
-        await self.disconnect(message["code"])
+        # An event of the layer may have this type as well; disconnect() is called once.
+        if not self._driver.is_disconnected:
+            self._driver.is_disconnected = True
+            self._driver.log.info("Disconnecting websocket", code=message["code"])
+            await self.disconnect(message["code"])
         raise StopConsumer
 
     async def post_authentication(self) -> None:
@@ -221,7 +224,10 @@ class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generi
     @classmethod
     async def decode_json(cls, text_data: str) -> Any:
         """Return the parsed text. Raises ValueError, which tells the client of invalid JSON."""
-        return from_json(text_data, allow_inf_nan=False)
+        try:
+            return from_json(text_data, allow_inf_nan=False)
+        except TypeError as error:  # lone surrogates, which have no form in UTF-8
+            raise ValueError(str(error)) from error
 
     # --- out ------------------------------------------------------------------------------------
 
@@ -245,8 +251,7 @@ class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generi
         else:
             text = await self.encode_json(content)
         await self.send(text_data=text)
-        key = chanx_settings.MESSAGE_ACTION_KEY
-        self._driver.log_sent(content.get(key) if isinstance(content, dict) else None)
+        self._driver.log_sent(_get_action(content))
         if close:
             await self.close(None if close is True else close)
 
@@ -295,14 +300,12 @@ class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generi
         Raises TypeError for ``kind="message"`` and something that is no dict.
         """
         encoder = self._driver.options.encoder
-        action = None
-        if isinstance(content, dict):
-            action = content.get(chanx_settings.MESSAGE_ACTION_KEY)
-            if kind == "message":
-                flags = {*FLAGS, *encoder.flag_names}
-                content = {key: value for key, value in content.items() if key not in flags}
-        elif kind == "message":
-            raise TypeError(f"kind='message' adds keys and needs a dict, not {content!r}")
+        action = _get_action(content)
+        if kind == "message":
+            if not isinstance(content, dict):
+                raise TypeError(f"kind='message' adds keys and needs a dict, not {type(content)}")
+            flags = {*FLAGS, *encoder.flag_names}
+            content = {key: value for key, value in content.items() if key not in flags}
         text = encoder.encode_content(content)
         await self._publish(text, action, groups, kind, exclude_current=exclude_current)
 
@@ -368,8 +371,14 @@ class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generi
     ) -> None:
         if isinstance(groups, str):
             raise TypeError(f"groups must be a list of names, not the string {groups!r}")
-        names = self.groups if groups is None else list(groups)
+        names = list(dict.fromkeys(self.groups if groups is None else groups))
         await self._driver.publish(names, text, action, kind, exclude_current=exclude_current)
+
+
+def _get_action(content: Any) -> str | int | None:
+    """Return the action of a message for the log, if it has one that names it."""
+    action = content.get(chanx_settings.MESSAGE_ACTION_KEY) if isinstance(content, dict) else None
+    return action if isinstance(action, str | int) else None
 
 
 def _make_authenticator(

@@ -1,6 +1,7 @@
 """A broker over any Channels layer."""
 
 import asyncio
+import contextlib
 import functools
 import itertools
 import random
@@ -60,7 +61,13 @@ class ChannelLayerBroker:
     async def subscribe(self, group: str) -> None:
         """Join the process to a group. Raises BrokerError."""
         channel = await self._call("new_channel", self.layer.new_channel())
-        await self._call("group_add", self.layer.group_add(group, channel))
+        try:
+            await self._call("group_add", self.layer.group_add(group, channel))
+        except BaseException:
+            # The layer may have done it all the same, for a channel that nobody reads.
+            with contextlib.suppress(BrokerError):
+                await self._call("group_discard", self.layer.group_discard(group, channel))
+            raise
         reader = spawn_detached(
             # A layer that failed may come back empty, so the membership is made anew.
             self.read(

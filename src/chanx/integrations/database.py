@@ -12,6 +12,8 @@ from typing import Final
 from asgiref.sync import sync_to_async
 from django.db import close_old_connections
 
+from chanx.log import get_logger
+
 __all__ = ["close_connections_now", "close_connections_when_due"]
 
 _INTERVAL: Final = 1.0
@@ -36,4 +38,8 @@ def close_connections_when_due() -> None:
 
 async def close_connections_now() -> None:
     """Close the connections that are unusable or older than CONN_MAX_AGE, on their own thread."""
-    await sync_to_async(close_old_connections)()
+    try:
+        await sync_to_async(close_old_connections)()
+    except Exception:
+        # The next event tries again, and a query says what is wrong to the one who needs it.
+        get_logger().warning("Failed to close database connections", exc_info=True)

@@ -23,15 +23,18 @@ class OwnChannel:
         self._name: str | None = None
         self._reader: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._is_closed = False
 
     @property
     def name(self) -> str:
         """The name. Reading it for the first time starts the reader."""
         if self._name is None:
             self._name = self._broker.make_own_name()
-            self._reader = asyncio.get_running_loop().create_task(
-                self._broker.read(self._name, self._handle), name="chanx own channel"
-            )
+            if _get_running_loop() is self._loop:
+                self._start()
+            else:  # read in a thread
+                self._loop.call_soon_threadsafe(self._start)
         return self._name
 
     def is_name(self, channel: str) -> bool:
@@ -61,13 +64,27 @@ class OwnChannel:
 
     async def close(self) -> None:
         """Stop receiving."""
+        self._is_closed = True
         await cancel_and_wait((self._reader,), DEADLINE)
+
+    def _start(self) -> None:
+        if self._name is not None and not self._is_closed:
+            self._reader = self._loop.create_task(
+                self._broker.read(self._name, self._handle), name="chanx own channel"
+            )
 
     async def _handle(self, event: dict[str, Any]) -> None:
         if event.get("type") == _READY:
             self._ready.set()
         else:
             await self._on_event(event)
+
+
+def _get_running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 class ConnectionLayer:

@@ -14,8 +14,11 @@ def _unwrap(annotation: Any) -> Any:
     while True:
         if get_origin(annotation) is Annotated:
             annotation = get_args(annotation)[0]
-        elif hasattr(annotation, "__value__"):
-            annotation = annotation.__value__
+        elif type(annotation).__name__ == "TypeAliasType":  # typing's, or that of the back-port
+            try:
+                annotation = annotation.__value__
+            except NameError as error:
+                return ForwardRef(error.name or "unknown")
         else:
             return annotation
 
@@ -30,10 +33,10 @@ def get_action_literals(model: type[BaseModel]) -> tuple[str | int, ...] | None:
         return None
     values: list[str | int] = []
     for value in get_args(annotation):
-        plain = value.value if isinstance(value, Enum) else value
-        if not isinstance(plain, str | int):
+        # Pydantic reads no member of an enum from JSON unless it is a string or a number itself.
+        if not isinstance(value, str | int):
             return None
-        values.append(plain)
+        values.append(value.value if isinstance(value, Enum) else value)
     return tuple(values)
 
 

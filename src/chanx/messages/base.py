@@ -4,7 +4,7 @@ import abc
 from collections.abc import Iterable
 from typing import Any, ClassVar, cast
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, PydanticSchemaGenerationError
 
 from chanx.messages._discriminate import (
     get_action_literals,
@@ -34,7 +34,8 @@ class BaseMessage(BaseModel, abc.ABC):
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
-        if abc.ABC in cls.__bases__:
+        # A parametrised generic is as abstract as the class that it was made from.
+        if abc.ABC in (cls.__pydantic_generic_metadata__["origin"] or cls).__bases__:
             return
         if cls.model_fields["action"].annotation is Any:
             raise TypeError(
@@ -61,6 +62,9 @@ class BaseGroupMessage(BaseMessage, abc.ABC):
 
 class _Container(BaseModel):
     """A model with one field that names the message classes; it is read, never instantiated."""
+
+    # Or Pydantic would complain first, in its own words, of a class that is no model.
+    model_config = ConfigDict(arbitrary_types_allowed=True)
 
     message_field: ClassVar[str]
 
@@ -100,7 +104,10 @@ def get_actions(container: type[_Container]) -> dict[str | int, type[BaseMessage
     """
     field = container.model_fields[container.message_field]
     if has_unresolved_name(field.annotation):
-        container.model_rebuild()
+        try:
+            container.model_rebuild()
+        except PydanticSchemaGenerationError as error:
+            raise TypeError(f"Class {container.__name__!r}: {error.message}") from error
         field = container.model_fields[container.message_field]
     actions: dict[str | int, type[BaseMessage]] = {}
     for model in _check_members(container, get_union_members(field.annotation)):
