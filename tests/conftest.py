@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeVar
 import pytest
 import structlog
 from channels.layers import BaseChannelLayer, InMemoryChannelLayer, channel_layers
+from pytest_django import DjangoDbBlocker
 from structlog.testing import LogCapture
 
 from chanx.testing import WebsocketCommunicator
@@ -41,6 +42,16 @@ def logs() -> Iterator[list[Any]]:
 @pytest.fixture(autouse=True)
 def _no_output(logs: list[Any]) -> None:
     """Keep the lines off the terminal."""
+
+
+@pytest.fixture(autouse=True)
+def _database_for_threads(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Let threads look whether their connections are still good, as Channels makes them do.
+
+    pytest-django takes that for a use of the database, once a thread has a connection.
+    """
+    with django_db_blocker.unblock():
+        yield
 
 
 @pytest.fixture

@@ -73,7 +73,7 @@ def _check_consumer(consumer: Any) -> Iterator[CheckMessage]:
 
 
 def _get_name() -> str:
-    return str(getattr(settings, "ASGI_APPLICATION", ""))
+    return str(getattr(settings, "ASGI_APPLICATION", None) or "")
 
 
 def _find_cause(error: ImproperlyConfigured) -> Exception:

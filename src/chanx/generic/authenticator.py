@@ -113,6 +113,8 @@ class ChanxWebsocketAuthenticator:
         classes = self.permission_classes
         if classes is None:
             classes = api_settings.DEFAULT_PERMISSION_CLASSES
+        if not isinstance(classes, list | tuple):
+            return  # a mistake of another kind, which the system check names
         for permission in get_permissions_with_object_check(classes):
             warnings.warn(
                 f"{permission.__name__} may require object access: it defines "

@@ -8,6 +8,7 @@ import asyncio
 import copy
 import itertools
 import uuid
+from contextvars import copy_context
 from typing import Any
 
 from channels.exceptions import StopConsumer
@@ -60,6 +61,7 @@ class Driver:
         self._events = itertools.count(1)
         self._group_complete = self._make_group_complete()
         self._bind_log_context(scope)
+        self._context = copy_context()
         if self.observer:
             self.observer.connection = self.connection
             self.observer.sends_authentication = self.options.send_authentication
@@ -134,7 +136,8 @@ class Driver:
 
     def handle_problem(self, problem: Problem) -> None:
         """Log why the connection is given up."""
-        self.log.warning("Closing slow websocket", reason=problem.value)
+        # Often told by the hub, whose task has no log fields of this connection.
+        self._context.run(self.log.warning, "Closing slow websocket", reason=problem.value)
 
     async def _handle_frame(self, event: Event) -> None:
         if not self.is_set_up:

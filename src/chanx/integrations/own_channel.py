@@ -1,6 +1,7 @@
 """A connection's own channel: its name costs nothing until somebody asks for it."""
 
 import asyncio
+from contextvars import copy_context
 from typing import Any, Final
 
 from chanx.engine.hub import Hub, Member
@@ -24,6 +25,8 @@ class OwnChannel:
         self._reader: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
         self._loop = asyncio.get_running_loop()
+        # The connection's log fields, and not those of the message whose handler reads the name.
+        self._context = copy_context()
         self._is_closed = False
 
     @property
@@ -70,7 +73,9 @@ class OwnChannel:
     def _start(self) -> None:
         if self._name is not None and not self._is_closed:
             self._reader = self._loop.create_task(
-                self._broker.read(self._name, self._handle), name="chanx own channel"
+                self._broker.read(self._name, self._handle),
+                name="chanx own channel",
+                context=self._context,
             )
 
     async def _handle(self, event: dict[str, Any]) -> None:

@@ -1,0 +1,36 @@
+# region: first
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mysite.settings")
+django_application = get_asgi_application()  # before the imports below, which need the models
+
+from channels.routing import ProtocolTypeRouter, URLRouter
+from channels.security.websocket import AllowedHostsOriginValidator
+from chanx.routing import path
+
+from lobby.consumers import LobbyConsumer
+
+# endregion: first
+from tickets.consumers import TicketConsumer
+from tickets.feed import FeedConsumer
+
+# region: first
+application = ProtocolTypeRouter(
+    {
+        "http": django_application,
+        "websocket": AllowedHostsOriginValidator(
+            URLRouter(
+                [
+                    path("ws/lobby/", LobbyConsumer.as_asgi()),
+                    # endregion: first
+                    path("ws/tickets/<int:ticket_id>/", TicketConsumer.as_asgi()),
+                    path("ws/feed/", FeedConsumer.as_asgi()),
+                    # region: first
+                ]
+            )
+        ),
+    }
+)
+# endregion: first

@@ -1,0 +1,91 @@
+"""Settings of the site whose code the documentation shows.
+
+A page shows the lines between a "region" and the "endregion" of the same name.
+"""
+
+import os
+
+import structlog
+
+SECRET_KEY = "only-for-the-documentation"
+ALLOWED_HOSTS = ["localhost", "127.0.0.1"]
+USE_TZ = True
+ROOT_URLCONF = "mysite.urls"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": os.environ.get("DOCS_DATABASE", "db.sqlite3"),
+    }
+}
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "rest_framework.authtoken",
+    "tickets",
+]
+MIDDLEWARE = [
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+]
+
+# region: first
+INSTALLED_APPS += ["rest_framework", "channels", "chanx", "lobby"]
+
+ASGI_APPLICATION = "mysite.asgi.application"
+
+CHANNEL_LAYERS = {
+    "default": {"BACKEND": "channels.layers.InMemoryChannelLayer"},
+}
+# endregion: first
+
+# region: chanx
+CHANX = {
+    "LOG_IGNORED_ACTIONS": ["ping", "pong"],
+}
+# endregion: chanx
+
+# region: throttle
+REST_FRAMEWORK = {
+    "DEFAULT_THROTTLE_RATES": {"sockets": "60/min"},
+}
+# endregion: throttle
+
+# region: logging
+LOG_PROCESSORS: list[structlog.typing.Processor] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.format_exc_info,
+]
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "json": {
+            "()": structlog.stdlib.ProcessorFormatter,
+            "foreign_pre_chain": LOG_PROCESSORS,
+            "processors": [
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(),
+            ],
+        },
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {"handlers": ["console"], "level": "INFO"},
+    "loggers": {"chanx": {"level": "INFO"}},
+}
+
+structlog.configure(
+    processors=[
+        structlog.stdlib.filter_by_level,
+        *LOG_PROCESSORS,
+        structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+    ],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+    wrapper_class=structlog.stdlib.BoundLogger,
+)
+# endregion: logging

@@ -1,0 +1,22 @@
+"""The application that an ASGI server runs: `uvicorn guidesite.asgi:application`."""
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "guidesite.settings")
+django_application = get_asgi_application()  # loads the apps; what follows imports models
+
+from channels.auth import AuthMiddlewareStack
+from channels.routing import ProtocolTypeRouter, URLRouter
+
+from chanx.routing import include, path
+
+# A site on the open web puts AllowedHostsOriginValidator around the stack (see examples/chat). The
+# guide's test case sends no Origin header, and would not get in there without one.
+application = ProtocolTypeRouter(
+    {
+        "http": django_application,
+        "websocket": AuthMiddlewareStack(URLRouter([path("ws/", include("myapp.routing"))])),
+    }
+)

@@ -1,0 +1,1 @@
+"""The app whose code the guide prints."""

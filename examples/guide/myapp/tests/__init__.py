@@ -1,0 +1,1 @@
+"""The guide's test case, for `manage.py test` and for `pytest`."""

@@ -1,0 +1,383 @@
+"""The example chat as a whole: its own tests, its demo command, its terminal client, its pages."""
+
+import contextlib
+import os
+import re
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SITE = Path(__file__).parents[2] / "examples" / "chat"
+TIMEOUT = 60.0
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+
+# The tests work on rooms and people that the demo command makes.
+GENERAL, PRIVATE = "general", "notes"
+
+
+class Demo:
+    """The site with a database of its own, and a server that can be stopped and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.database = folder / "chat.sqlite3"
+        self.port = 0
+        self.process: subprocess.Popen[str] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def get_environment(self, **extra: str) -> dict[str, str]:
+        return {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "chatsite.settings",
+            "DATABASE_URL": f"sqlite:///{self.database}",
+            **extra,
+        }
+
+    def run(
+        self, *arguments: str, text: str = "", **extra: str
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=SITE,
+            env=self.get_environment(**extra),
+            input=text,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT,
+            check=False,
+        )
+
+    def chat(self, token: str, text: str, room: str = GENERAL) -> subprocess.CompletedProcess[str]:
+        command = ("-m", "chat.cli", "--url", self.url, "--room", room)
+        return self.run(*command, text=text, CHAT_TOKEN=token)
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "manage.py", "demo", "--port", str(self.port)],
+            cwd=SITE,
+            env=self.get_environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        for line in self.process.stdout:  # it listens before it says so
+            if found := re.match(r"Chat: http://127\.0\.0\.1:(\d+) ", line):
+                self.port = int(found[1])
+                return
+        raise AssertionError("The demo ended before it said where it is")
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.terminate()
+            self.process.communicate(timeout=TIMEOUT)
+            self.process = None
+
+    def query(self, sql: str, *values: str) -> list[Any]:
+        with contextlib.closing(sqlite3.connect(self.database, timeout=TIMEOUT)) as connection:
+            rows = connection.execute(sql, values).fetchall()
+            connection.commit()
+        return rows
+
+    def get_token(self, name: str) -> str:
+        [[token]] = self.query(
+            "SELECT key FROM authtoken_token WHERE user_id ="
+            " (SELECT id FROM auth_user WHERE username = ?)",
+            name,
+        )
+        return str(token)
+
+    def say(self, author: str, text: str) -> None:
+        """Save a message without telling anybody, as if another server had done it."""
+        self.query(
+            "INSERT INTO chat_message (room_id, author_id, text, sent_at)"
+            " SELECT chat_room.id, auth_user.id, ?, ? FROM chat_room, auth_user"
+            " WHERE slug = ? AND username = ?",
+            text,
+            datetime.now(UTC).replace(tzinfo=None).isoformat(" "),
+            GENERAL,
+            author,
+        )
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Demo]:
+    """The site, not started."""
+    demo = Demo(tmp_path)
+    yield demo
+    demo.stop()
+
+
+@pytest.fixture(scope="module")
+def prepared_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with the people and rooms, which take longer to make than to copy."""
+    demo = Demo(tmp_path_factory.mktemp("prepared"))
+    result = demo.run("manage.py", "demo", "--no-server")
+    assert result.returncode == 0, result.stderr
+    demo.query("PRAGMA wal_checkpoint(TRUNCATE)")  # everything into the one file
+    return demo.database
+
+
+@pytest.fixture
+def demo(site: Demo, prepared_database: Path) -> Demo:
+    """The site, started."""
+    shutil.copyfile(prepared_database, site.database)
+    site.start()
+    return site
+
+
+def test_its_own_tests_pass(site: Demo) -> None:
+    result = site.run("manage.py", "test", "--buffer")
+    assert result.returncode == 0, result.stderr
+
+
+def test_nothing_is_left_to_migrate(site: Demo) -> None:
+    result = site.run("manage.py", "makemigrations", "--check", "--dry-run")
+    assert result.returncode == 0, result.stdout
+
+
+def test_the_demo_secret_key_is_refused_outside_of_debug(site: Demo) -> None:
+    result = site.run("manage.py", "check", DJANGO_DEBUG="0")
+    assert result.returncode != 0
+    assert "DJANGO_SECRET_KEY" in result.stderr
+    result = site.run("manage.py", "check", DJANGO_DEBUG="0", DJANGO_SECRET_KEY="secret")
+    assert result.returncode == 0, result.stderr
+
+
+def test_the_demo_may_run_again(site: Demo) -> None:
+    counts = []
+    for _ in range(2):
+        result = site.run("manage.py", "demo", "--no-server")
+        assert result.returncode == 0, result.stderr
+        counts.append(
+            [
+                site.query(f"SELECT count(*) FROM {table}")
+                for table in ("auth_user", "authtoken_token", "chat_room", "chat_message")
+            ]
+        )
+    assert counts[0] == counts[1]
+
+
+def test_a_taken_port_is_told(site: Demo) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        result = site.run("manage.py", "demo", "--port", str(taken.getsockname()[1]))
+    assert result.returncode != 0
+    assert "in use" in result.stderr
+    assert "--port" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.live
+def test_the_terminal_client_sends_every_line_once_and_in_order(demo: Demo) -> None:
+    lines = [f"line {number}" for number in range(20)]
+    result = demo.chat(demo.get_token("bob"), "\n\n".join(lines))
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines()[-20:] == [f"bob: {line}" for line in lines]
+    saved = demo.query("SELECT text FROM chat_message ORDER BY id")
+    assert [text for (text,) in saved][-20:] == lines
+
+
+@pytest.mark.live
+def test_the_terminal_client_says_what_was_not_sent_and_goes_on(demo: Demo) -> None:
+    result = demo.chat(demo.get_token("bob"), "x" * 2001 + "\nshort\n")
+    assert result.returncode == 0
+    assert "was not sent: String should have at most 2000 characters" in result.stderr
+    assert result.stdout.splitlines()[-1] == "bob: short"
+
+
+@pytest.mark.live
+@pytest.mark.parametrize(
+    ("token", "room", "reason"),
+    [
+        ("bob", PRIVATE, "You are not a member of this room."),
+        ("bob", "nowhere", "No Room matches the given query."),
+        ("", GENERAL, "Invalid token."),
+    ],
+)
+def test_the_terminal_client_gives_up_when_refused(
+    demo: Demo, token: str, room: str, reason: str
+) -> None:
+    result = demo.chat(demo.get_token(token) if token else "wrong", "hello\n", room)
+    assert result.returncode == 1
+    assert reason in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+# --- in a browser -----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api")
+    if CHROMIUM is None:
+        pytest.skip("There is no Chromium")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_room(browser: Any, demo: Demo) -> Iterator[Callable[..., Any]]:
+    """Log somebody in and open a room, each person in a browser profile of their own."""
+    profiles: dict[str, Any] = {}
+    problems: list[str] = []
+
+    def make(name: str, room: str = GENERAL) -> Any:
+        if name not in profiles:
+            profiles[name] = browser.new_context()
+            page = profiles[name].new_page()
+            page.goto(f"{demo.url}/login/")
+            page.get_by_label("Name").fill(name)
+            page.get_by_label("Password").fill(f"demo-{name}")
+            page.get_by_role("button", name="Sign in").click()
+            page.get_by_role("heading", name="Your rooms").wait_for()
+            page.close()
+        page = profiles[name].new_page()
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.goto(f"{demo.url}/rooms/{room}/")
+        return page
+
+    yield make
+    for profile in profiles.values():
+        profile.close()
+    assert problems == []
+
+
+def send(page: Any, text: str) -> None:
+    page.get_by_role("textbox").fill(text)
+    page.get_by_role("textbox").press("Enter")
+
+
+def wait_for_state(page: Any, state: str) -> None:
+    page.locator(f'#state[data-state="{state}"]').wait_for()
+
+
+def wait_for_message(page: Any, text: str) -> Any:
+    message = page.locator("#messages .message", has=page.get_by_text(text, exact=True))
+    message.wait_for()
+    return message
+
+
+def is_mine(message: Any) -> bool:
+    return "is-mine" in message.get_attribute("class")
+
+
+@pytest.mark.live
+@pytest.mark.browser
+def test_two_people_talk(open_room: Callable[..., Any]) -> None:
+    alice, bob = open_room("alice"), open_room("bob")
+    for page in (alice, bob):
+        wait_for_state(page, "connected")
+    bob.get_by_role("textbox").press_sequentially("so")
+    alice.get_by_text("bob is writing").wait_for()
+
+    send(alice, "Anybody there?")
+    assert is_mine(wait_for_message(alice, "Anybody there?"))
+    assert not is_mine(wait_for_message(bob, "Anybody there?"))
+
+    send(bob, "Here!")
+    assert not is_mine(wait_for_message(alice, "Here!"))
+    assert is_mine(wait_for_message(bob, "Here!"))
+
+
+@pytest.mark.live
+@pytest.mark.browser
+def test_another_tab_of_the_same_person(open_room: Callable[..., Any]) -> None:
+    first, second = open_room("alice"), open_room("alice")
+    for page in (first, second):
+        wait_for_state(page, "connected")
+    send(second, "Sent here")
+    assert "from another tab" in wait_for_message(first, "Sent here").inner_text()
+    assert "from another tab" not in wait_for_message(second, "Sent here").inner_text()
+    assert is_mine(wait_for_message(first, "Sent here"))
+
+
+@pytest.mark.live
+@pytest.mark.browser
+def test_a_text_that_is_refused_comes_back_with_the_reason(open_room: Callable[..., Any]) -> None:
+    page = open_room("alice")
+    wait_for_state(page, "connected")
+    send(page, "  ")
+    page.get_by_role("alert").get_by_text("nothing to send").wait_for()
+    send(page, "x" * 2001)
+    page.get_by_role("alert").get_by_text("1 character too long").wait_for()
+    assert page.get_by_role("textbox").input_value() == "x" * 2001
+    send(page, "short")
+    wait_for_message(page, "short")
+    assert page.get_by_role("alert").count() == 0
+
+
+@pytest.mark.live
+@pytest.mark.browser
+def test_markup_is_shown_and_not_run(open_room: Callable[..., Any]) -> None:
+    text = "</script><img src=x onerror=alert(1)>"
+    page = open_room("alice")
+    wait_for_state(page, "connected")
+    send(page, text)
+    wait_for_message(page, text)
+    page.reload()
+    wait_for_message(page, text)
+    assert page.locator("#messages img").count() == 0
+
+
+@pytest.mark.live
+@pytest.mark.browser
+def test_nothing_is_lost_while_the_server_is_away(
+    demo: Demo, open_room: Callable[..., Any]
+) -> None:
+    page = open_room("alice")
+    wait_for_state(page, "connected")
+    send(page, "before")
+    wait_for_message(page, "before")
+
+    demo.stop()
+    wait_for_state(page, "waiting")
+    send(page, "meanwhile, by alice")
+    page.get_by_text("waits for the connection").wait_for()
+    page.get_by_role("textbox").fill("half a sen")
+    demo.say("bob", "meanwhile, by bob")
+    demo.start()
+    page.evaluate("dispatchEvent(new Event('online'))")  # do not wait for the next attempt
+
+    wait_for_message(page, "meanwhile, by alice")
+    texts = page.locator("#messages .text").all_text_contents()
+    assert texts[-3:] == ["before", "meanwhile, by bob", "meanwhile, by alice"]
+    assert page.get_by_role("textbox").input_value() == "half a sen"
+    assert page.locator("#pending li").count() == 0
+
+
+@pytest.mark.live
+@pytest.mark.browser
+def test_a_page_stops_trying_when_it_is_refused(demo: Demo, open_room: Callable[..., Any]) -> None:
+    page = open_room("bob")
+    wait_for_state(page, "connected")
+    demo.stop()
+    wait_for_state(page, "waiting")
+    send(page, "too late")
+    demo.query("DELETE FROM chat_room_members")
+    demo.start()
+    page.evaluate("dispatchEvent(new Event('online'))")
+    wait_for_state(page, "stopped")
+    page.locator("#lost").get_by_text("You are not a member of this room.").wait_for()
+    assert page.get_by_role("textbox").input_value() == "too late"
+
+
+@pytest.mark.live
+@pytest.mark.browser
+def test_a_stranger_sees_a_refusal_in_words(open_room: Callable[..., Any]) -> None:
+    page = open_room("bob", PRIVATE)
+    page.get_by_text("You are not a member of this room.").wait_for()

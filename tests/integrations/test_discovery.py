@@ -1,0 +1,190 @@
+"""Finding the consumers behind routers and middleware."""
+
+from typing import Any
+
+import pytest
+from channels.auth import AuthMiddlewareStack
+from channels.routing import ChannelNameRouter, ProtocolTypeRouter, URLRouter
+from channels.security.websocket import AllowedHostsOriginValidator
+from django.urls import path as django_path
+from django.urls import register_converter
+
+from chanx.integrations.discovery import (
+    PathParameter,
+    Route,
+    get_routes,
+    get_websocket_application,
+)
+from chanx.routing import path, re_path
+from tests.app.consumers import OpenConsumer, RoomConsumer
+
+OPEN = OpenConsumer.as_asgi()
+ROOM = RoomConsumer.as_asgi()
+
+
+class Middleware:
+    """Keeps what it wraps under a name of the test's choice."""
+
+    def __init__(self, attribute: str, application: Any) -> None:
+        setattr(self, attribute, application)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Be an application."""
+
+
+async def http_application(scope: Any, receive: Any, send: Any) -> None:
+    """Serve something else."""
+
+
+def find(*patterns: Any) -> list[Route]:
+    return list(get_routes(URLRouter(list(patterns))))
+
+
+def find_path(pattern: Any) -> str:
+    (route,) = find(pattern)
+    return route.path
+
+
+def test_consumers_come_in_the_order_of_the_urls() -> None:
+    assert find(path("b/", ROOM, name="room"), path("a/", OPEN)) == [
+        Route("/b/", RoomConsumer, (), "room"),
+        Route("/a/", OpenConsumer),
+    ]
+
+
+def test_consumer_alone_is_a_route() -> None:
+    assert list(get_routes(OPEN)) == [Route("/", OpenConsumer)]
+
+
+def test_nothing_is_found_where_nothing_is() -> None:
+    assert list(get_routes(http_application)) == []
+    assert list(get_routes(None)) == []
+    assert find() == []
+    assert find(path("x/", http_application)) == []
+    worker: Any = ChannelNameRouter({"worker": OPEN})
+    assert list(get_routes(worker)) == []
+
+
+@pytest.mark.parametrize("attribute", ["inner", "app", "application"])
+def test_middleware_is_walked_through(attribute: str) -> None:
+    router = URLRouter([path("a/", Middleware(attribute, Middleware(attribute, OPEN)))])
+    application = Middleware(attribute, router)
+    assert list(get_routes(application)) == [Route("/a/", OpenConsumer)]
+
+
+def test_middleware_that_wraps_itself_ends() -> None:
+    middleware = Middleware("inner", None)
+    middleware.inner = middleware  # type: ignore[attr-defined]
+    assert list(get_routes(middleware)) == []
+
+
+def test_middleware_with_an_attribute_that_is_no_application() -> None:
+    middleware = Middleware("application", OPEN)
+    middleware.app = "my-app"  # type: ignore[attr-defined]
+    assert list(get_routes(middleware)) == [Route("/", OpenConsumer)]
+
+
+def test_stacks_of_channels_are_walked_through() -> None:
+    application = ProtocolTypeRouter(
+        {
+            "http": http_application,
+            "websocket": AllowedHostsOriginValidator(
+                AuthMiddlewareStack(URLRouter([path("a/", OPEN)]))
+            ),
+        }
+    )
+    assert list(get_routes(application)) == [Route("/a/", OpenConsumer)]
+
+
+def test_nested_routers_collect_paths_parameters_and_names() -> None:
+    deepest = URLRouter([re_path(r"^(?P<seat>\d+)/$", OPEN), path("", ROOM, name="all")])
+    stack: Any = AuthMiddlewareStack(deepest)
+    middle = URLRouter([path("room/<slug:room>/", stack, name="middle")])
+    house = PathParameter("house", "[0-9]+", "int")
+    room = PathParameter("room", "[-a-zA-Z0-9_]+", "slug")
+    seat = PathParameter("seat", r"\d+")
+    assert find(path("house/<int:house>/", middle), path("end", OPEN)) == [
+        Route("/house/{house}/room/{room}/{seat}/", OpenConsumer, (house, room, seat), "middle"),
+        Route("/house/{house}/room/{room}/", RoomConsumer, (house, room), "all"),
+        Route("/end", OpenConsumer),
+    ]
+
+
+def test_routes_of_django_are_read_too() -> None:
+    assert find_path(django_path("a/<uuid:key>/", OPEN)) == "/a/{key}/"
+
+
+def test_parameters_of_path_name_their_converter() -> None:
+    class FourDigits:
+        regex = "[0-9]{4}"
+
+        def to_python(self, value: str) -> int:
+            return int(value)
+
+        def to_url(self, value: int) -> str:
+            return str(value)
+
+    register_converter(FourDigits, "yyyy")
+    (route,) = find(path("<year>/<str:b>/<uuid:c>/<path:d>/<yyyy:e>/", OPEN))
+    assert route.path == "/{year}/{b}/{c}/{d}/{e}/"
+    assert [(parameter.name, parameter.converter) for parameter in route.parameters] == [
+        ("year", "string"),
+        ("b", "string"),
+        ("c", "uuid"),
+        ("d", "path"),
+        ("e", "fourdigits"),
+    ]
+    assert route.parameters[4].pattern == "[0-9]{4}"
+
+
+@pytest.mark.parametrize(
+    ("regex", "text", "parameters"),
+    [
+        (r"^ws/$", "/ws/", {}),
+        (r"ws/(?P<a>\w+)/$", "/ws/{a}/", {"a": r"\w+"}),
+        (r"^/ws/(?P<a>\w+)$", "/ws/{a}", {"a": r"\w+"}),
+        (r"^(?P<a>[a-z]{2,3})/(?P<b>\d+)/$", "/{a}/{b}/", {"a": "[a-z]{2,3}", "b": r"\d+"}),
+        (r"^(?P<a>(?:x|y)z)/$", "/{a}/", {"a": "(?:x|y)z"}),
+        (r"^(?P<a>[()]+)/$", "/{a}/", {"a": "[()]+"}),
+        (r"^(?P<a>\(\d\))/$", "/{a}/", {"a": r"\(\d\)"}),
+        (r"^(?:v1/)?chat/(?P<a>\w+)/\Z", "/chat/{a}/", {"a": r"\w+"}),
+    ],
+)
+def test_regular_expressions_are_read(regex: str, text: str, parameters: dict[str, str]) -> None:
+    (route,) = find(re_path(regex, OPEN))
+    assert route.path == text
+    assert {item.name: item.pattern for item in route.parameters} == parameters
+    assert {item.converter for item in route.parameters} <= {None}
+
+
+def test_websocket_application_of_a_protocol_router() -> None:
+    router = URLRouter([path("a/", OPEN)])
+    stack = AuthMiddlewareStack(router)
+    application = ProtocolTypeRouter({"http": http_application, "websocket": stack})
+    assert get_websocket_application(application) is stack
+    assert get_websocket_application(Middleware("app", application)) is stack
+    http_only = ProtocolTypeRouter({"http": http_application})
+    assert get_websocket_application(http_only) is None
+
+
+def test_websocket_application_without_a_protocol_router() -> None:
+    router = URLRouter([path("a/", OPEN)])
+    assert get_websocket_application(router) is router
+    assert get_websocket_application(OPEN) is OPEN
+    assert get_websocket_application(http_application) is None
+    assert get_websocket_application(URLRouter([])) is None
+
+
+def test_consumers_of_channels_are_found_too() -> None:
+    from channels.generic.websocket import AsyncWebsocketConsumer
+
+    application: Any = AsyncWebsocketConsumer.as_asgi()
+    assert find(path("a/", application)) == [Route("/a/", AsyncWebsocketConsumer)]
+
+
+def test_values_are_comparable_and_cannot_change() -> None:
+    parameter = PathParameter("a", "b")
+    assert parameter == PathParameter("a", "b", None)
+    assert hash(Route("/", OpenConsumer)) == hash(Route("/", OpenConsumer, (), None))
+    with pytest.raises(AttributeError):
+        parameter.name = "c"  # type: ignore[misc]

@@ -1,0 +1,208 @@
+"""Processes that a test starts, waits for, and stops."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+__all__ = [
+    "DEADLINE",
+    "GUIDE",
+    "ROOT",
+    "Process",
+    "RedisServer",
+    "Server",
+    "start_daphne",
+    "start_uvicorn",
+]
+
+ROOT = Path(__file__).parents[2]
+GUIDE = ROOT / "examples" / "guide"
+
+DEADLINE = 60.0
+"""Seconds until a test that waits for something gives up and fails; nothing is measured by it."""
+
+
+class Process:
+    """A child whose output, standard error included, is collected by a thread.
+
+    Leaving the ``with`` block stops it.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        cwd: Path = ROOT,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self._changed = threading.Condition()
+        self._lines: list[str] = []
+        self._is_finished = False
+        self._process = subprocess.Popen(
+            command,
+            cwd=cwd,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+        if kind:
+            # pytest shows it with the failure.
+            sys.stdout.write(self.output)
+
+    @property
+    def pid(self) -> int:
+        """The id of the process."""
+        return self._process.pid
+
+    @property
+    def output(self) -> str:
+        """What it has written so far; all of it, once it has been stopped."""
+        with self._changed:
+            return "".join(self._lines)
+
+    @property
+    def tracebacks(self) -> int:
+        """The number of tracebacks in the output."""
+        return self.output.count("Traceback (most recent call last)")
+
+    def wait_for(self, pattern: str) -> re.Match[str]:
+        """Return the first match in the output, once there is one. Fails if the process ends."""
+        regex = re.compile(pattern)
+
+        def find() -> re.Match[str] | None:
+            return regex.search("".join(self._lines))
+
+        with self._changed:
+            self._changed.wait_for(lambda: self._is_finished or find(), DEADLINE)
+            match = find()
+        assert match, f"No {pattern!r} in the output:\n{self.output}"
+        return match
+
+    def wait(self) -> int:
+        """Wait until it has ended by itself; return its exit code."""
+        code = self._process.wait(DEADLINE)
+        self._reader.join(DEADLINE)
+        return code
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        self._process.send_signal(number)
+
+    def stop(self) -> int:
+        """Ask it to end, wait until it has, and return its exit code. Harmless when repeated."""
+        self._process.terminate()
+        try:
+            return self.wait()
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self.wait()
+            raise
+
+    def _read(self) -> None:
+        assert self._process.stdout
+        with self._process.stdout as output:
+            for line in output:
+                with self._changed:
+                    self._lines.append(line)
+                    self._changed.notify_all()
+        with self._changed:
+            self._is_finished = True
+            self._changed.notify_all()
+
+
+class Server(Process):
+    """An ASGI server on a free port, which it chose itself and named in its output."""
+
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        announcement: str,
+        *,
+        cwd: Path = ROOT,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        command = [sys.executable, "-m", *arguments]
+        super().__init__(command, cwd=cwd, environment=environment)
+        try:
+            self.port = int(self.wait_for(announcement)[1])
+        except BaseException:
+            self.stop()
+            raise
+
+    @property
+    def url(self) -> str:
+        """Where its sockets are."""
+        return f"ws://127.0.0.1:{self.port}"
+
+
+def start_uvicorn(
+    application: str, *, cwd: Path = ROOT, environment: Mapping[str, str] | None = None
+) -> Server:
+    """Start uvicorn with uvloop and the WebSocket implementation that chanx recommends."""
+    arguments = ["uvicorn", application, "--port", "0", "--loop", "uvloop"]
+    arguments += ["--ws", "websockets-sansio"]
+    announcement = r"Uvicorn running on http://127\.0\.0\.1:(\d+)"
+    return Server(arguments, announcement, cwd=cwd, environment=environment)
+
+
+def start_daphne(
+    application: str, *, cwd: Path = ROOT, environment: Mapping[str, str] | None = None
+) -> Server:
+    """Start daphne."""
+    arguments = ["daphne", "--bind", "127.0.0.1", "--port", "0", application]
+    announcement = r"Listening on TCP address 127\.0\.0\.1:(\d+)"
+    return Server(arguments, announcement, cwd=cwd, environment=environment)
+
+
+class RedisServer(Process):
+    """A redis-server on a free port, that keeps nothing."""
+
+    def __init__(self, command: str, folder: Path) -> None:
+        # Redis cannot choose a port by itself; between finding one and using it somebody else may
+        # take it, so the one that lost tries the next.
+        for _ in range(_PORTS_TRIED):
+            self.port = _find_free_port()
+            arguments = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(folder)]
+            super().__init__([command, *arguments, "--save", "", "--appendonly", "no"])
+            if "Ready" in self.wait_for(r"Ready to accept connections|Failed listening")[0]:
+                return
+            self.wait()
+        raise RuntimeError(f"No free port for Redis:\n{self.output}")
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"redis://127.0.0.1:{self.port}"
+
+
+_PORTS_TRIED: Final = 10
+
+
+def _find_free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,1 @@
+"""The site that the servers of these tests run: consumers that count what happens to them."""

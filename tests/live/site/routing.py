@@ -1,0 +1,14 @@
+"""Routes of the live site, below ws/."""
+
+from channels.routing import URLRouter
+
+from chanx.routing import path
+from tests.live.site.consumers import ControlConsumer, GatedConsumer, LiveConsumer
+
+router = URLRouter(
+    [
+        path("live/", LiveConsumer.as_asgi()),
+        path("gated/", GatedConsumer.as_asgi()),
+        path("control/", ControlConsumer.as_asgi()),
+    ]
+)

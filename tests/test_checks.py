@@ -1,0 +1,335 @@
+"""What ``manage.py check`` says."""
+
+import io
+import sys
+import warnings
+from collections.abc import Callable, Iterable
+from types import ModuleType
+from typing import Any
+
+import pytest
+from channels.generic.websocket import AsyncWebsocketConsumer
+from channels.routing import ProtocolTypeRouter, URLRouter
+from django.core.checks import CheckMessage, run_checks
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
+from django.test import override_settings
+from rest_framework.authentication import SessionAuthentication
+from rest_framework.permissions import BasePermission, IsAuthenticated
+
+from chanx.checks import check_consumers, check_settings
+from chanx.generic.problems import ConsumerProblem, check_consumer, find_problems
+from chanx.generic.websocket import AsyncJsonWebsocketConsumer
+from chanx.messages.base import BaseIncomingMessage
+from chanx.messages.incoming import IncomingMessage
+from chanx.routing import path
+from tests.app.consumers import OpenConsumer, RoomConsumer
+from tests.app.messages import Incoming, Outgoing
+
+Serve = Callable[[Callable[[], Any]], None]
+
+
+@pytest.fixture
+def serve(monkeypatch: pytest.MonkeyPatch) -> Iterable[Serve]:
+    """Make what a function returns the site's application; the function runs at import."""
+
+    class Finder:
+        def __init__(self, make: Callable[[], Any]) -> None:
+            self.make = make
+
+        def find_spec(self, name: str, *_: Any) -> Any:
+            from importlib.machinery import ModuleSpec
+
+            return ModuleSpec(name, self) if name == "site_asgi" else None  # type: ignore[arg-type]
+
+        def create_module(self, spec: Any) -> ModuleType:
+            return ModuleType("site_asgi")
+
+        def exec_module(self, module: Any) -> None:
+            module.application = self.make()
+
+    overrides = []
+
+    def use(make: Callable[[], Any]) -> None:
+        monkeypatch.setattr(sys, "meta_path", [Finder(make), *sys.meta_path])
+        override = override_settings(ASGI_APPLICATION="site_asgi.application")
+        override.enable()
+        overrides.append(override)
+
+    yield use
+    for override in overrides:
+        override.disable()
+    sys.modules.pop("site_asgi", None)
+
+
+def serve_consumer(serve: Serve, make: Callable[[], Any]) -> None:
+    def make_application() -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            return ProtocolTypeRouter({"websocket": URLRouter([path("ws/", make())])})
+
+    serve(make_application)
+
+
+def get_ids(messages: Iterable[CheckMessage]) -> list[str | None]:
+    return [message.id for message in messages if str(message.id).startswith("chanx")]
+
+
+def run_command() -> str:
+    """Return what ``manage.py check`` prints."""
+    output = io.StringIO()
+    try:
+        call_command("check", stdout=output, stderr=output)
+    except SystemCheckError as error:
+        output.write(str(error))
+    return output.getvalue()
+
+
+# --- checks of settings ---------------------------------------------------------------------------
+
+
+def test_good_site_has_nothing_to_say(serve: Serve) -> None:
+    serve_consumer(serve, RoomConsumer.as_asgi)
+    assert get_ids(run_checks()) == []
+    assert "no issues" in run_command()
+
+
+def test_site_without_websockets_has_nothing_to_say() -> None:
+    assert check_consumers() == []
+    assert check_settings() == []
+    for name in ("", None):
+        with override_settings(ASGI_APPLICATION=name):
+            assert check_consumers() == []
+
+
+def test_unknown_settings_are_named() -> None:
+    with override_settings(CHANX={"CAMELISE": True, "CAMELIZE": True, "OTHER": 1}):
+        messages = check_settings()
+        assert get_ids(messages) == ["chanx.E011", "chanx.E011"]
+        assert "'CAMELISE'" in messages[0].msg
+        assert "CAMELIZE" in str(messages[0].hint)
+        assert "(chanx.E011)" in run_command()
+
+
+def test_settings_must_be_a_dictionary() -> None:
+    with override_settings(CHANX=["CAMELIZE"]):
+        (message,) = check_settings()
+        assert message.id == "chanx.E010"
+        assert "(chanx.E010)" in run_command()
+
+
+# --- checks of consumers --------------------------------------------------------------------------
+
+
+class NoSchema(OpenConsumer):
+    INCOMING_MESSAGE_SCHEMA = None  # type: ignore[assignment]
+
+
+class NoContainer(OpenConsumer):
+    INCOMING_MESSAGE_SCHEMA = dict  # type: ignore[assignment]
+
+
+class BareContainer(OpenConsumer):
+    INCOMING_MESSAGE_SCHEMA = BaseIncomingMessage
+
+
+class WrongContainer(OpenConsumer):
+    OUTGOING_GROUP_MESSAGE_SCHEMA = IncomingMessage  # type: ignore[assignment]
+
+
+class NoHandler(AsyncJsonWebsocketConsumer[Any]):
+    INCOMING_MESSAGE_SCHEMA = Incoming
+
+
+@pytest.mark.parametrize(
+    ("consumer", "id_", "exception", "word"),
+    [
+        (NoSchema, "E001", ValueError, "INCOMING_MESSAGE_SCHEMA"),
+        (NoContainer, "E002", TypeError, "BaseIncomingMessage"),
+        (BareContainer, "E002", TypeError, "BaseIncomingMessage"),
+        (WrongContainer, "E003", TypeError, "BaseOutgoingGroupMessage"),
+        (NoHandler, "E004", TypeError, "receive_message"),
+    ],
+)
+def test_unusable_consumer_raises_early_and_says_why(
+    consumer: Any, id_: str, exception: type[Exception], word: str, serve: Serve
+) -> None:
+    problem = next(iter(find_problems(consumer)))
+    assert problem.id == id_
+    for make in (consumer.as_asgi, consumer, lambda: check_consumer(consumer)):
+        with pytest.raises(exception, match=rf"{consumer.__name__}.*{word}"):
+            make()
+    serve_consumer(serve, consumer.as_asgi)
+    (message,) = check_consumers()
+    assert message.id == "chanx.E012"
+    assert consumer.__name__ in message.msg
+    assert word in message.msg
+    assert word in run_command()
+
+
+def test_missing_schema_attribute_is_named() -> None:
+    class Consumer(AsyncJsonWebsocketConsumer[Any]):
+        async def receive_message(self, message: Any, **kwargs: Any) -> None:
+            pass
+
+    with pytest.raises(ValueError, match=r"Consumer\.INCOMING_MESSAGE_SCHEMA is required"):
+        Consumer.as_asgi()
+
+
+class SomePermission(BasePermission):
+    def has_object_permission(self, request: Any, view: Any, obj: Any) -> bool:
+        return True
+
+
+class PermissionWithoutList(OpenConsumer):
+    permission_classes = IsAuthenticated  # type: ignore[assignment]
+
+
+class ComposedPermissionWithoutList(OpenConsumer):
+    permission_classes = IsAuthenticated & SomePermission  # type: ignore[assignment]
+
+
+class AuthenticationWithoutList(OpenConsumer):
+    authentication_classes = SessionAuthentication  # type: ignore[assignment]
+
+
+class StrangeVerb(OpenConsumer):
+    auth_method = "fetch"
+
+
+class StrangeQueryset(OpenConsumer):
+    queryset = "rooms"  # type: ignore[assignment]
+
+
+class UselessPermission(OpenConsumer):
+    permission_classes = (IsAuthenticated | SomePermission,)
+
+
+@pytest.mark.parametrize(
+    ("consumer", "id_", "word"),
+    [
+        (PermissionWithoutList, "chanx.E005", "permission_classes"),
+        (ComposedPermissionWithoutList, "chanx.E005", "permission_classes"),
+        (AuthenticationWithoutList, "chanx.E005", "authentication_classes"),
+        (StrangeVerb, "chanx.E006", "fetch"),
+        (StrangeQueryset, "chanx.E007", "rooms"),
+        (UselessPermission, "chanx.W001", "SomePermission"),
+    ],
+)
+def test_doubtful_consumer_is_reported(
+    consumer: type[OpenConsumer], id_: str, word: str, serve: Serve
+) -> None:
+    serve_consumer(serve, consumer.as_asgi)
+    (message,) = check_consumers()
+    assert message.id == id_
+    assert message.obj is consumer
+    assert message.is_serious() == (not id_.startswith("chanx.W"))
+    assert consumer.__name__ in message.msg
+    assert word in message.msg
+    assert message.hint
+    printed = run_command()
+    assert f"({id_})" in printed
+    assert word in printed
+
+
+class ClassGroups(OpenConsumer):
+    groups = ["a"]
+
+
+class InheritedBuildGroups(RoomConsumer):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("consumer", "attribute"), [(ClassGroups, "groups"), (InheritedBuildGroups, "build_groups")]
+)
+@override_settings(CHANNEL_LAYERS={})
+def test_groups_without_a_layer_are_reported(
+    consumer: type[OpenConsumer], attribute: str, serve: Serve
+) -> None:
+    serve_consumer(serve, consumer.as_asgi)
+    (message,) = check_consumers()
+    assert message.id == "chanx.E008"
+    assert f".{attribute} " in message.msg
+    assert "'default'" in message.msg
+    assert "InMemoryChannelLayer" in str(message.hint)
+    assert "(chanx.E008)" in run_command()
+
+
+@override_settings(CHANNEL_LAYERS={})
+def test_no_groups_need_no_layer(serve: Serve) -> None:
+    serve_consumer(serve, OpenConsumer.as_asgi)
+    assert check_consumers() == []
+
+
+def test_default_permissions_are_looked_at_too() -> None:
+    class Consumer(OpenConsumer):
+        permission_classes = None
+
+    assert list(find_problems(Consumer)) == []
+    defaults = {"DEFAULT_PERMISSION_CLASSES": [f"{__name__}.SomePermission"]}
+    with override_settings(REST_FRAMEWORK=defaults):
+        assert [problem.id for problem in find_problems(Consumer)] == ["W001"]
+
+
+def test_several_problems_are_all_reported_and_each_consumer_once(serve: Serve) -> None:
+    class Consumer(OpenConsumer):
+        auth_method = "fetch"
+        queryset = "rooms"  # type: ignore[assignment]
+
+    application = Consumer.as_asgi()
+    serve(lambda: URLRouter([path("a/", application), path("b/", application)]))
+    assert get_ids(check_consumers()) == ["chanx.E006", "chanx.E007"]
+
+
+def test_consumers_of_channels_are_left_alone(serve: Serve) -> None:
+    serve_consumer(serve, AsyncWebsocketConsumer.as_asgi)
+    assert check_consumers() == []
+
+
+def test_channels_without_a_list_of_outgoing_messages_is_fine() -> None:
+    class Consumer(OpenConsumer):
+        OUTGOING_GROUP_MESSAGE_SCHEMA = Outgoing
+
+    assert list(find_problems(Consumer)) == []
+    assert list(find_problems(OpenConsumer)) == []
+
+
+# --- applications that cannot be loaded -----------------------------------------------------------
+
+
+def test_application_that_cannot_be_imported_is_reported() -> None:
+    with override_settings(ASGI_APPLICATION="no_such_module.application"):
+        (message,) = check_consumers()
+        assert message.id == "chanx.E012"
+        assert "no_such_module" in message.msg
+    with override_settings(ASGI_APPLICATION="nodots"):
+        assert get_ids(check_consumers()) == ["chanx.E012"]
+    with override_settings(ASGI_APPLICATION="tests.settings.nothing"):
+        assert get_ids(check_consumers()) == ["chanx.E012"]
+
+
+def test_import_error_behind_the_application_is_named(serve: Serve) -> None:
+    def fail() -> None:
+        raise ImportError("cannot import name 'Rooom'")
+
+    serve(fail)
+    (message,) = check_consumers()
+    assert message.id == "chanx.E012"
+    assert "cannot import name 'Rooom'" in message.msg
+
+
+def test_any_other_error_behind_the_application_is_named(serve: Serve) -> None:
+    def fail() -> None:
+        raise KeyError("SECRET_TOKEN")
+
+    serve(fail)
+    (message,) = check_consumers()
+    assert "SECRET_TOKEN" in message.msg
+
+
+def test_problem_describes_itself_in_one_sentence() -> None:
+    problem = ConsumerProblem("E999", "color", "is red", "make it blue")
+    assert problem.describe(OpenConsumer) == "OpenConsumer.color is red: make it blue"
+    assert problem.is_error
+    assert problem.exception is None
