@@ -64,7 +64,7 @@ async def connect() -> AsyncIterator[Connect]:
         clients.append(client)
         connected, _ = await client.connect()
         assert connected
-        await client.assert_authenticated_status_ok()
+        await client.assert_authenticated_status_ok(max_auth_time=10)
         return client
 
     yield make

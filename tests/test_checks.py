@@ -3,7 +3,8 @@
 import io
 import sys
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
@@ -29,36 +30,37 @@ from tests.app.messages import Incoming, Outgoing
 Serve = Callable[[Callable[[], Any]], None]
 
 
+class SiteFinder:
+    """Imports the module "site_asgi", whose application a function makes."""
+
+    def __init__(self) -> None:
+        self.make: Callable[[], Any] = lambda: None
+
+    def find_spec(self, name: str, *_: Any) -> ModuleSpec | None:
+        """Find that module and no other."""
+        loader: Any = self
+        return ModuleSpec(name, loader) if name == "site_asgi" else None
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """Make it."""
+        return ModuleType(spec.name)
+
+    def exec_module(self, module: Any) -> None:
+        """Fill it."""
+        module.application = self.make()
+
+
 @pytest.fixture
-def serve(monkeypatch: pytest.MonkeyPatch) -> Iterable[Serve]:
+def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
     """Make what a function returns the site's application; the function runs at import."""
-
-    class Finder:
-        def __init__(self, make: Callable[[], Any]) -> None:
-            self.make = make
-
-        def find_spec(self, name: str, *_: Any) -> Any:
-            from importlib.machinery import ModuleSpec
-
-            return ModuleSpec(name, self) if name == "site_asgi" else None  # type: ignore[arg-type]
-
-        def create_module(self, spec: Any) -> ModuleType:
-            return ModuleType("site_asgi")
-
-        def exec_module(self, module: Any) -> None:
-            module.application = self.make()
-
-    overrides = []
+    finder = SiteFinder()
+    monkeypatch.setattr(sys, "meta_path", [finder, *sys.meta_path])
 
     def use(make: Callable[[], Any]) -> None:
-        monkeypatch.setattr(sys, "meta_path", [Finder(make), *sys.meta_path])
-        override = override_settings(ASGI_APPLICATION="site_asgi.application")
-        override.enable()
-        overrides.append(override)
+        finder.make = make
 
-    yield use
-    for override in overrides:
-        override.disable()
+    with override_settings(ASGI_APPLICATION="site_asgi.application"):
+        yield use
     sys.modules.pop("site_asgi", None)
 
 

@@ -65,7 +65,7 @@ class TicketOutgoing(BaseOutgoingGroupMessage):
 class IsTicketAgent(BasePermission):
     """Looks at objects."""
 
-    def has_object_permission(self, *args: Any) -> bool:
+    def has_object_permission(self, request: Any, view: Any, obj: Any) -> bool:
         """Say yes."""
         return True
 
@@ -216,8 +216,9 @@ class FrozenLayer(InMemoryChannelLayer):
         raise TimeoutError
 
 
-def wait_for_the_layer() -> None:
-    async_to_sync(ChannelLayerBroker(FrozenLayer()).publish)("group", {})
+@async_to_sync
+async def wait_for_the_layer() -> None:
+    await ChannelLayerBroker(FrozenLayer()).publish("group", {})
 
 
 def publish_a_malformed_event() -> str:
@@ -270,7 +271,8 @@ def make_a_client_without_application() -> None:
 no_application = object()
 
 
-async def refuse() -> None:
+@async_to_sync
+async def be_refused() -> None:
     client = WebsocketCommunicator(
         make_consumer("Refusing", permission_classes=(~AllowAny,)).as_asgi(), "/"
     )
@@ -307,7 +309,7 @@ TEXTS: dict[Callable[[], Any], str] = {
     read_an_unknown_setting: "settings",
     make_a_client_without_path: "testing",
     make_a_client_without_application: "testing",
-    async_to_sync(refuse): "testing",
+    be_refused: "testing",
 }
 
 

@@ -3,6 +3,7 @@
 import ast
 import dataclasses
 import inspect
+import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -105,15 +106,16 @@ def test_system_checks() -> None:
 
 
 def find_log_calls() -> Iterator[tuple[str, str]]:
-    """Yield event and level of each line of code that logs."""
+    """Yield event and level of each call that logs, or that calls a function to log."""
     for file in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
-            match node:
-                case ast.Call(
-                    func=ast.Attribute(value=logger, attr=method),
-                    args=[ast.Constant(value=str(event)), *_],
-                ) if method in LEVELS and "log" in ast.unparse(logger):
-                    yield event, LEVELS[method]
+            if not isinstance(node, ast.Call):
+                continue
+            for function, event in itertools.pairwise([node.func, *node.args]):
+                match function, event:
+                    case ast.Attribute(value, method), ast.Constant(value=str(text)):
+                        if method in LEVELS and "log" in ast.unparse(value):
+                            yield text, LEVELS[method]
 
 
 def test_log_events() -> None:

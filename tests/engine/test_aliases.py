@@ -258,6 +258,36 @@ class Incoming(BaseIncomingMessage):
     assert decode(content, "type", schema=module.Incoming) == message
 
 
+def test_messages_with_validators_inside_of_messages_are_told_apart_by_the_action_key() -> None:
+    class One(BaseMessage):
+        action: Literal["one"] = "one"
+        payload: int = 0
+
+        @model_validator(mode="after")
+        def check(self) -> "One":
+            return self
+
+    class Two(BaseMessage):
+        action: Literal["two"] = "two"
+        payload: int = 0
+
+        @model_validator(mode="after")
+        def check(self) -> "Two":
+            return self
+
+    class Both(BaseMessage):
+        action: Literal["both"] = "both"
+        payload: list[Annotated[One | Two, Field(discriminator="action")]]
+
+    class Boths(BaseIncomingMessage):
+        message: Both
+
+    message = Both(payload=[One(), Two()])
+    content = encode(message, "type", camelize=False)
+    assert [item["type"] for item in content["payload"]] == ["one", "two"]
+    assert decode(content, "type", camelize=False, schema=Boths) == message
+
+
 def test_action_under_its_python_name_is_a_missing_action() -> None:
     with pytest.raises(MessageInvalid) as caught:
         decode({"action": "plain"}, "type", camelize=False)

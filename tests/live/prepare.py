@@ -26,10 +26,12 @@ def main() -> None:
     session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
     session[HASH_SESSION_KEY] = user.get_session_auth_hash()
     session.save()
+    room = apps.get_app_config("myapp").get_model("Room")(name="library")
+    room.save()
     found = {
         "session": session.session_key,
         "token": Token.objects.create(user=user).key,
-        "room": apps.get_model("myapp", "Room").objects.create(name="library").pk,
+        "room": room.pk,
     }
     print(json.dumps(found))  # noqa: T201 - read by the one who started this
 

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import functools
-import itertools
 import random
 import uuid
 from collections.abc import Awaitable, Callable
@@ -26,6 +25,9 @@ DEADLINE: Final = 5.0
 
 _FIRST_DELAY: Final = 0.1
 _LONGEST_DELAY: Final = 2.0
+
+_KEPT_NAMES: Final = 8
+"""Channel names in store, for layers that have to subscribe to each."""
 
 T = TypeVar("T")
 OnMessage = Callable[[dict[str, Any]], Awaitable[None]]
@@ -51,8 +53,14 @@ class ChannelLayerBroker:
         self._subscriptions: dict[str, _Subscription] = {}
         self._refresh_timer: asyncio.TimerHandle | None = None
         self._refresher: asyncio.Task[None] | None = None
-        self._own_name: str | None = None
-        self._own_numbers = itertools.count(1)
+        self._loop = asyncio.get_running_loop()
+        self._names: list[str] = []
+        self._filling: asyncio.Task[None] | None = None
+        # Found out before the first connection can need one.
+        name = _get_result_at_once(layer.new_channel())
+        self._keeps_names = name is None
+        if self._keeps_names:
+            self._start_filling()
 
     def listen(self, on_event: OnEvent) -> None:
         """Give the events of groups to this function."""
@@ -96,15 +104,32 @@ class ChannelLayerBroker:
         await self._call("group_send", self.layer.group_send(group, event))
 
     def make_own_name(self) -> str:
-        """Return a new channel name that the layer routes to this process.
+        """Return a new channel name that the layer routes to this process, without waiting.
 
-        Needs no call over a network: layers find a process by the part of the name that
-        ``new_channel`` gave once, and subscribe to the rest in ``receive``.
+        Most layers make one without asking anybody. For one that must subscribe to it first (Redis
+        pub/sub) some are kept in store; only a burst that empties the store gets names from here,
+        to which ``receive`` subscribes.
         """
-        if self._own_name is None:
-            self._own_name = _get_result_at_once(self.layer.new_channel())
-            self._own_name = self._own_name or f"specific.{uuid.uuid4().hex}"
-        return f"{self._own_name}.{next(self._own_numbers)}"
+        if not self._keeps_names:
+            name = _get_result_at_once(self.layer.new_channel())
+            self._keeps_names = name is None
+        else:
+            name = self._names.pop() if self._names else None
+        if self._keeps_names:
+            # From the loop: a name may be read in a thread.
+            self._loop.call_soon_threadsafe(self._start_filling)
+        return name or f"specific.{uuid.uuid4().hex}"
+
+    def _start_filling(self) -> None:
+        if self._filling is None or self._filling.done():
+            self._filling = spawn_detached(self._fill_names(), "chanx channel names")
+
+    async def _fill_names(self) -> None:
+        try:
+            while len(self._names) < _KEPT_NAMES:
+                self._names.append(await self._call("new_channel", self.layer.new_channel()))
+        except BrokerError as error:
+            get_logger().warning("No channel names to keep in store", error=str(error))
 
     async def _call(self, what: str, call: Awaitable[T]) -> T:
         try:
@@ -179,6 +204,8 @@ def _get_result_at_once(call: Any) -> str | None:
         call.send(None)
     except StopIteration as stop:
         return str(stop.value)
+    except Exception:  # the layer is down: who really needs a name will be told
+        return None
     call.close()
     return None
 
