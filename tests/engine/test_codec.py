@@ -595,21 +595,23 @@ NOT_FINITE = [math.nan, math.inf, -math.inf]
 
 
 @pytest.mark.parametrize("number", NOT_FINITE)
-def test_number_that_json_does_not_have_is_not_sent_in_a_float(
-    encoder: Encoder, number: float
-) -> None:
-    """Nor turned into null behind the back of the sender."""
-    with pytest.raises(ValueError, match="NaN and Infinity"):
-        encoder.encode(Number(payload=number))
+def test_number_that_json_does_not_have_is_null_in_a_model(encoder: Encoder, number: float) -> None:
+    """What Pydantic does unless the model's ``ser_json_inf_nan`` says otherwise."""
+    assert json.loads(encoder.encode(Number(payload=number)))["payload"] is None
 
 
 @pytest.mark.parametrize("number", NOT_FINITE)
 @pytest.mark.parametrize("camelize", [False, True])
-def test_number_that_json_does_not_have_is_not_sent_in_any_value(
+def test_model_that_wants_these_numbers_as_they_are_is_not_sent(
     number: float, camelize: bool
 ) -> None:
+    class Plain(BaseMessage):
+        model_config = ConfigDict(ser_json_inf_nan="constants")
+        action: Literal["plain"] = "plain"
+        payload: float
+
     with pytest.raises(ValueError, match="NaN and Infinity"):
-        get_encoder("action", camelize).encode(Anything(payload={"a": [number]}))
+        get_encoder("action", camelize).encode(Plain(payload=number))
 
 
 @pytest.mark.parametrize("number", NOT_FINITE)

@@ -293,6 +293,35 @@ async def test_context_that_one_frame_sets_is_there_for_the_next(start: Start) -
     assert seen == ["none", "left behind"]
 
 
+async def count_turns_until(task: asyncio.Task[None]) -> int:
+    turns = 0
+    while not task.done():
+        await asyncio.sleep(0)
+        turns += 1
+    return turns
+
+
+async def test_client_that_sends_without_pause_leaves_turns_to_others(start: Start) -> None:
+    """Neither the socket nor this handler ever waits."""
+    running = await start()
+    running.server.put(*[frame(str(number)) for number in range(400)])
+    turns = await count_turns_until(asyncio.create_task(running.handler.until_ended(400)))
+    assert turns > 5
+    assert [event["text"] for event in running.handler.ended] == [str(n) for n in range(400)]
+
+
+async def test_handler_that_sends_without_pause_leaves_turns_to_others(start: Start) -> None:
+    async def flood(event: Event) -> None:
+        for number in range(400):
+            await running.connection.send(text_event(str(number)))
+
+    running = await start(on_event=flood)
+    running.server.put(frame("a"))
+    turns = await count_turns_until(asyncio.create_task(running.handler.until_ended(1)))
+    assert turns > 5
+    assert running.server.texts == [str(number) for number in range(400)]
+
+
 # --- Going out ------------------------------------------------------------------------------------
 
 
@@ -630,6 +659,19 @@ async def test_release_without_a_hold_does_nothing(start: Start) -> None:
     running.connection.release_deliveries()
     deliver(running, "a")
     await running.server.until(lambda: running.server.texts == ["a"])
+
+
+async def test_held_deliveries_to_a_vanished_client_are_counted_as_dropped(start: Start) -> None:
+    running = await start()
+    running.connection.hold_deliveries()
+    deliver(running, "a", "b", "c")
+    running.server.error = ConnectionResetError("gone")
+    running.connection.release_deliveries()
+    await settle()
+    assert running.server.calls == 1
+    # The first met the error, as a frame does that is sent directly.
+    assert running.connection.dropped == 2
+    assert running.connection.is_outbox_empty
 
 
 async def test_close_drops_what_is_held_and_says_how_much(start: Start) -> None:

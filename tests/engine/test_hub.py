@@ -355,6 +355,43 @@ async def test_leave_cancelled_during_a_subscription_does_not_keep_the_group(
     assert broker.subscribed == set()
 
 
+async def test_subscription_that_all_who_wanted_it_gave_up_is_not_kept(
+    hub: Hub, broker: MemoryBroker
+) -> None:
+    """The one who subscribes has left while another waited, who was then cancelled."""
+    broker.hold()
+    first, second = FakeMember("1"), FakeMember("2")
+    joining = [asyncio.create_task(hub.join(member, ["room"])) for member in (first, second)]
+    await settle()
+    leaving = asyncio.create_task(hub.leave(first))
+    await settle()
+    joining[1].cancel()
+    await settle()
+    broker.release()
+    async with asyncio.timeout(PATIENCE):
+        await asyncio.gather(*joining, leaving, return_exceptions=True)
+    await settle()
+    assert hub.get_members("room") == ()
+    assert broker.subscribed == set()
+
+
+async def test_subscription_is_not_kept_for_one_who_is_cancelled_at_its_very_end(
+    hub: Hub, broker: MemoryBroker
+) -> None:
+    """The one who subscribed has left by then, and the other did not get to know."""
+    broker.hold()
+    first, second = FakeMember("1"), FakeMember("2")
+    joining = [asyncio.create_task(hub.join(member, ["room"])) for member in (first, second)]
+    await settle()
+    await hub.leave(first)
+    joining[0].add_done_callback(lambda task: joining[1].cancel())
+    broker.release()
+    async with asyncio.timeout(PATIENCE):
+        await asyncio.gather(*joining, return_exceptions=True)
+    await settle()
+    assert broker.subscribed == ({"room"} if hub.get_members("room") else set())
+
+
 async def test_failing_publish_reaches_the_sender(hub: Hub, broker: MemoryBroker) -> None:
     broker.failures["publish", "room"] = BrokerError("down")
     with pytest.raises(BrokerError, match="down"):
@@ -700,6 +737,13 @@ async def test_sender_is_told_nothing_when_nobody_is_here(hub: Hub, broker: Memo
     assert told.seen == []
     del told
     assert await is_gone(reference)
+
+
+async def test_sender_of_an_event_without_an_id_is_told_nothing(hub: Hub) -> None:
+    await hub.join(FakeMember("1"), ["room"])
+    told = Calls()
+    await hub.publish(GroupEvent("room", "{}"), told)
+    assert told.seen == []
 
 
 async def test_sender_is_told_nothing_when_publishing_failed(

@@ -5,7 +5,7 @@ import signal
 
 from tests.live.clients import connect, connect_all, control
 from tests.live.conftest import LIVE_APPLICATION, LIVE_ENVIRONMENT, StartServer, find_lines
-from tests.live.processes import Server
+from tests.live.processes import start_uvicorn
 
 
 async def test_handler_that_raises_costs_its_message_only(start: StartServer) -> None:
@@ -21,18 +21,37 @@ async def test_handler_that_raises_costs_its_message_only(start: StartServer) ->
     assert server.tracebacks == 1, server.output
 
 
-async def test_sigterm_with_open_connections(uvicorn: Server) -> None:
-    async with control(uvicorn) as watcher:
+async def test_sigterm_with_open_connections(start: StartServer) -> None:
+    with start(LIVE_APPLICATION, environment=LIVE_ENVIRONMENT) as server:
         paths = [f"/ws/live/?groups=g&client={number}" for number in range(20)]
-        async with connect_all(uvicorn, paths) as clients:
+        async with control(server) as watcher, connect_all(server, paths) as clients:
             for client in clients[:5]:
                 await client.send("block")
             await watcher.wait("blocking", 5)
-            uvicorn.send_signal(signal.SIGTERM)
+            server.send_signal(signal.SIGTERM)
             ends = await asyncio.gather(*(client.receive_until_closed() for client in clients))
-    # 1012: the service restarts.
-    assert ends == [([], 1012)] * 20
-    await asyncio.to_thread(uvicorn.wait)
-    assert uvicorn.tracebacks == 0, uvicorn.output
-    ended = find_lines(uvicorn, "Disconnecting websocket")
-    assert len([line for line in ended if line["path"] == "/ws/live/"]) == 20
+        await asyncio.to_thread(server.wait)
+    assert server.tracebacks == 0, server.output
+    if start is start_uvicorn:
+        # 1012: the service restarts. daphne drops the connections, and its applications with them.
+        assert ends == [([], 1012)] * 20
+        ended = find_lines(server, "Disconnecting websocket")
+        assert len([line for line in ended if line["path"] == "/ws/live/"]) == 20
+
+
+async def test_sigterm_during_a_broadcast(start: StartServer) -> None:
+    with start(LIVE_APPLICATION, environment=LIVE_ENVIRONMENT) as server:
+        async with (
+            connect_all(server, ["/ws/live/?groups=g"] * 20) as members,
+            connect(server, "/ws/live/") as publisher,
+        ):
+            await publisher.send("publish", {"group": "g", "count": 1_000_000})
+            for member in members:
+                await member.receive()
+            server.send_signal(signal.SIGTERM)
+            ends = await asyncio.gather(*(member.receive_until_closed() for member in members))
+        await asyncio.to_thread(server.wait)
+    assert server.tracebacks == 0, server.output
+    for messages, _ in ends:
+        numbers = [message["payload"] for message in messages]
+        assert numbers == list(range(1, 1 + len(numbers)))

@@ -139,6 +139,8 @@ class KeyNames:
 
 
 def _is_message(schema: Any) -> bool:
+    while isinstance(schema, dict) and schema.get("type") != "model" and "schema" in schema:
+        schema = schema["schema"]  # a validator around the model
     is_model = isinstance(schema, dict) and schema.get("type") == "model"
     return is_model and issubclass(schema["cls"], BaseMessage)
 

@@ -278,6 +278,8 @@ class Connection:
             self._outbox_bytes -= size
             if self.state is State.OPEN:
                 self._queue(event, size)
+            else:  # the client was found to be gone at one before
+                self.dropped += 1
 
     async def close(self, code: int | None, reason: str | None = None) -> None:
         """Close after all that was queued. Whatever is sent from now on is dropped."""

@@ -77,11 +77,11 @@ class Hub:
                         group.is_subscribed = True
             except BaseException:
                 self._forget(member, name)
-                # Another member may have come and gone meanwhile, or the subscription be in force.
-                self._discard(name)
-                if group.is_subscribed and not group.members:
-                    self._start_release([name])
                 raise
+            finally:
+                # All who wanted it may have gone meanwhile.
+                if not group.members:
+                    self._start_release([name])
 
     async def leave(self, member: Member, names: Iterable[str] | None = None) -> None:
         """Take a member out of these groups, or of all. At once for the member itself.

@@ -600,6 +600,29 @@ class Late(BaseModel):
         get_actions(module.Incoming)
 
 
+def test_later_class_whose_own_fields_make_no_sense_is_a_type_error(
+    import_source: ImportSource,
+) -> None:
+    module = import_source("""
+from typing import Literal
+from chanx.messages.base import BaseIncomingMessage, BaseMessage
+
+class Incoming(BaseIncomingMessage):
+    message: "Late"
+
+class NoModel:
+    pass
+
+class Late(BaseMessage):
+    action: Literal["late"] = "late"
+    payload: "Latest"
+
+Latest = NoModel
+""")
+    with pytest.raises(TypeError, match="NoModel"):
+        get_actions(module.Incoming)
+
+
 def test_two_classes_with_one_action_are_found_in_names_that_are_looked_up_later(
     import_source: ImportSource,
 ) -> None:
