@@ -81,12 +81,13 @@ def test_every_page_is_in_the_index() -> None:
 
 
 @pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=get_id)
-def test_every_page_ends_with_what_can_go_wrong(page: Path) -> None:
+def test_every_page_says_what_can_go_wrong(page: Path) -> None:
     headings = [line for line in get_prose(page).splitlines() if line.startswith("## ")]
-    last = (
-        "Where to look when something is wrong" if page.name == "index.md" else "What can go wrong"
-    )
-    assert headings[-1] == f"## {last}"
+    others = {
+        "index.md": "## Where to look when something is wrong",
+        "benchmarks.md": "## Figures",  # nothing to do there for a reader
+    }
+    assert headings[-1] == others.get(page.name, "## What can go wrong")
 
 
 def test_requirements_are_those_of_the_package() -> None:

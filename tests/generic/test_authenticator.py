@@ -317,7 +317,7 @@ async def test_exception_handler_that_answers_with_success_lets_nobody_in(status
     with override_settings(REST_FRAMEWORK={"EXCEPTION_HANDLER": handler}):
         client = WebsocketCommunicator(application, "/ws/", headers=ANN)
         await client.connect()
-        await client.wait_for_auth()
+        await client.wait_for_auth(max_auth_time=10)
         await client.assert_closed()
         await client.disconnect()
 
@@ -427,12 +427,12 @@ async def test_nobody_is_an_anonymous_user() -> None:
 
     client = WebsocketCommunicator(Consumer.as_asgi(), "/ws/")
     await client.connect()
-    await client.assert_authenticated_status_ok()
+    await client.assert_authenticated_status_ok(10)
     await client.disconnect()
     with override_settings(REST_FRAMEWORK={"UNAUTHENTICATED_USER": None}):
         client = WebsocketCommunicator(Consumer.as_asgi(), "/ws/")
         await client.connect()
-        await client.assert_authenticated_status_ok()
+        await client.assert_authenticated_status_ok(10)
         await client.disconnect()
     assert [type(user) for user in seen] == [AnonymousUser, AnonymousUser]
 
@@ -744,7 +744,7 @@ async def test_permission_sees_view_and_request_as_in_a_view() -> None:
     client = WebsocketCommunicator(application, "/ws/5/?a=1&b=%20", headers=headers)
     client.scope.update(scheme="wss", client=["10.1.2.3", 5000])
     await client.connect()
-    await client.assert_authenticated_status_ok()
+    await client.assert_authenticated_status_ok(10)
     await client.disconnect()
     assert seen == {
         "kwargs": {"number": 5},

@@ -777,7 +777,7 @@ async def test_layer_that_fails_while_leaving_is_one_warning(
     use_layer(Layer())
     client = WebsocketCommunicator(Consumer.as_asgi(), "/ws/")
     await client.connect()
-    await client.wait_for_auth()
+    await client.wait_for_auth(max_auth_time=10)
     await client.disconnect()
     assert codes == [1000]
     assert [line["log_level"] for line in logs if line["log_level"] != "info"] == ["warning"]

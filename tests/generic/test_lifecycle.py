@@ -101,7 +101,7 @@ async def test_refused_connection_has_a_request_and_no_user(layer: InMemoryChann
 
     client = WebsocketCommunicator(Consumer.as_asgi(), "/ws/")
     await client.connect()
-    await client.wait_for_auth()
+    await client.wait_for_auth(max_auth_time=10)
     await client.assert_closed(4401)
     await client.disconnect()
 
@@ -253,7 +253,7 @@ async def test_post_authentication_may_close(vary: Vary) -> None:
     client = WebsocketCommunicator(vary(Consumer), "/ws/")
     await client.connect()
     await client.send_json_to({"action": "ping"})
-    await client.assert_authenticated_status_ok()
+    await client.assert_authenticated_status_ok(10)
     await client.assert_closed(4999)
     await client.send_json_to({"action": "ping"})
     await client.disconnect()
@@ -269,7 +269,7 @@ async def test_authentication_message_can_be_switched_off() -> None:
 
     client = WebsocketCommunicator(Consumer.as_asgi(), "/ws/")
     await client.connect()
-    await client.assert_authenticated_status_ok()
+    await client.assert_authenticated_status_ok(10)
     await client.send_json_to({"action": "ping"})
     assert [m["action"] for m in await client.receive_all_json()] == ["pong"]
     await client.disconnect()
@@ -315,7 +315,7 @@ async def test_frame_around_failed_authentication_is_never_handled(
         await client.send_json_to({"action": "ping"})
         await client.send_to(text_data="no json")
     may_decide.set()
-    message = await client.wait_for_auth()
+    message = await client.wait_for_auth(max_auth_time=10)
     assert message is not None
     assert message.payload.status_code == 403
     if is_sent == "after":
@@ -448,7 +448,7 @@ async def test_exception_in_disconnect_is_logged_once(logs: list[Any]) -> None:
 
     client = WebsocketCommunicator(Consumer.as_asgi(), "/ws/")
     await client.connect()
-    await client.wait_for_auth()
+    await client.wait_for_auth(max_auth_time=10)
     await client.disconnect()
     assert len(get_errors(logs)) == 1
 
@@ -603,7 +603,7 @@ async def test_server_close_ends_with_one_disconnect(
 
     client = WebsocketCommunicator(vary(Consumer), "/ws/")
     await client.connect()
-    await client.wait_for_auth()
+    await client.wait_for_auth(max_auth_time=10)
     await client.send_json_to({"action": "do", "payload": "close"})
     event = await client.receive_output()
     assert event == {"type": "websocket.close", "code": 4001, "reason": "enough"}
@@ -640,7 +640,7 @@ async def test_groups_are_left_also_when_websocket_disconnect_is_replaced(
 
     client = WebsocketCommunicator(Consumer.as_asgi(), "/ws/")
     await client.connect()
-    await client.wait_for_auth()
+    await client.wait_for_auth(max_auth_time=10)
     assert set(layer.groups) == {"room"}
     await client.disconnect()
     assert layer.groups == {}
@@ -656,7 +656,7 @@ async def test_disconnect_may_still_tell_the_groups(
     witness = await connect(RoomConsumer.as_asgi())
     client = WebsocketCommunicator(Consumer.as_asgi(), "/ws/", headers=ANN)
     await client.connect()
-    await client.wait_for_auth()
+    await client.wait_for_auth(max_auth_time=10)
     await client.disconnect()
     message = await witness.receive_json_from()
     assert message == {"action": "said", "payload": "gone", "is_mine": False, "is_current": False}
@@ -671,7 +671,7 @@ async def test_missing_close_code_is_1005() -> None:
 
     client = WebsocketCommunicator(Consumer.as_asgi(), "/ws/")
     await client.connect()
-    await client.wait_for_auth()
+    await client.wait_for_auth(max_auth_time=10)
     await client.send_input({"type": "websocket.disconnect"})
     await client.wait()
     assert codes == [1005]
@@ -839,7 +839,7 @@ async def test_handler_may_clean_up_when_the_client_vanishes() -> None:
 
     client = WebsocketCommunicator(Consumer.as_asgi(), "/ws/")
     await client.connect()
-    await client.wait_for_auth()
+    await client.wait_for_auth(max_auth_time=10)
     await client.send_json_to({"action": "ping"})
     await is_reached.wait()
     await client.disconnect()
@@ -857,7 +857,7 @@ async def test_server_that_cancels_the_application_gets_a_clean_end(
 
     client = WebsocketCommunicator(Consumer.as_asgi(), "/ws/")
     await client.connect()
-    await client.wait_for_auth()
+    await client.wait_for_auth(max_auth_time=10)
     client.future.cancel()
     with pytest.raises(asyncio.CancelledError):
         await client.future

@@ -83,7 +83,7 @@ async def test_authentication_that_waits_for_nothing_needs_no_thread(
 
     client = WebsocketCommunicator(Consumer.as_asgi(), "/ws/")
     await client.connect()
-    message = await client.wait_for_auth()
+    message = await client.wait_for_auth(max_auth_time=10)
     assert message is not None
     assert message.payload.status_code == status
     await client.disconnect()

@@ -160,11 +160,14 @@ class Server(Process):
 
 
 def start_uvicorn(
-    application: str, *, cwd: Path = ROOT, environment: Mapping[str, str] | None = None
+    application: str,
+    *options: str,
+    cwd: Path = ROOT,
+    environment: Mapping[str, str] | None = None,
 ) -> Server:
     """Start uvicorn with uvloop and the WebSocket implementation that chanx recommends."""
     arguments = ["uvicorn", application, "--port", "0", "--loop", "uvloop"]
-    arguments += ["--ws", "websockets-sansio"]
+    arguments += ["--ws", "websockets-sansio", *options]
     announcement = r"Uvicorn running on http://127\.0\.0\.1:(\d+)"
     return Server(arguments, announcement, cwd=cwd, environment=environment)
 

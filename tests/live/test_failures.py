@@ -55,3 +55,20 @@ async def test_sigterm_during_a_broadcast(start: StartServer) -> None:
     for messages, _ in ends:
         numbers = [message["payload"] for message in messages]
         assert numbers == list(range(1, 1 + len(numbers)))
+
+
+async def test_sigterm_while_more_frames_wait_than_the_inbox_holds() -> None:
+    """The socket is not read then, so only the server's own deadline can end the handler."""
+    options = ("--timeout-graceful-shutdown", "1")
+    with start_uvicorn(LIVE_APPLICATION, *options, environment=LIVE_ENVIRONMENT) as server:
+        async with control(server) as watcher, connect(server, "/ws/live/?client=x") as client:
+            await client.send("block")
+            await watcher.wait("blocking", 1)
+            for _ in range(200):
+                await client.send("ping")
+            server.send_signal(signal.SIGTERM)
+            assert await client.receive_until_closed() == ([], 1012)
+        await asyncio.to_thread(server.wait)
+    ended = find_lines(server, "Disconnecting websocket")
+    assert len([line for line in ended if line["path"] == "/ws/live/"]) == 1
+    assert server.tracebacks == 0, server.output

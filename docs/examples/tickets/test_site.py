@@ -5,6 +5,8 @@ from unittest.mock import patch
 
 from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
+from channels.routing import URLRouter
+from chanx.routing import include, path
 from chanx.testing import WebsocketCommunicator
 from django.core.cache import cache
 
@@ -73,6 +75,12 @@ class SiteTest(tests.TicketTest):
             if not await client.receive_nothing():
                 received.append((action, await client.receive_json_from()))
         self.assertEqual(received, [("follow", {"action": "news"})])
+
+    async def test_a_router_of_an_app(self) -> None:
+        router = URLRouter([path("ws/tickets/", include("tickets.routing"))])
+        client = self.create_communicator(router=router)
+        await client.connect()
+        await client.assert_authenticated_status_ok()
 
     async def test_the_throttle(self) -> None:
         path = f"/ws/feed/?token={self.tokens[self.alice]}"

@@ -1,23 +1,12 @@
-from typing import Any
-
-from asgiref.sync import async_to_sync
-from channels.layers import get_channel_layer
-from django.db import transaction
 from rest_framework.generics import RetrieveUpdateDestroyAPIView
 from rest_framework.serializers import BaseSerializer, ModelSerializer
 
+from .events import publish
 from .messages import RenamedMessage
 from .models import Ticket
 from .permissions import IsTicketAgent
 
 
-# region: publish
-def publish(group: str, event: dict[str, Any]) -> None:
-    layer: Any = get_channel_layer()
-    transaction.on_commit(lambda: async_to_sync(layer.group_send)(group, event))
-
-
-# endregion: publish
 class TicketSerializer(ModelSerializer[Ticket]):
     class Meta:
         model = Ticket

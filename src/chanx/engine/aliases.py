@@ -72,12 +72,17 @@ class KeyNames:
         return value
 
     def _rename(self, schema: CoreSchema) -> CoreSchema:
-        return cast("CoreSchema", self._copy(schema))
+        found: Any = schema
+        definitions = {each["ref"]: each for each in found.get("definitions", ())}
+        return cast("CoreSchema", self._copy(schema, definitions))
 
-    def _copy(self, part: Any, *, is_message: bool = False) -> Any:
-        """Copy a part of a schema; ``is_message``: its fields are those of a message."""
+    def _copy(self, part: Any, definitions: dict[str, Any], *, is_message: bool = False) -> Any:
+        """Copy a part of a schema; ``is_message``: its fields are those of a message.
+
+        ``definitions`` are the parts that others refer to, by their name.
+        """
         if isinstance(part, list | tuple):
-            return type(part)(self._copy(item) for item in part)
+            return type(part)(self._copy(item, definitions) for item in part)
         if not isinstance(part, dict):
             return part
         kind = part.get("type")
@@ -87,16 +92,25 @@ class KeyNames:
         for key, value in part.items():
             if isinstance(value, dict) and key in _MAPPINGS:
                 # The keys are the user's, and may be any of those that mean something in a schema.
-                copied[key] = {name: self._copy(field) for name, field in value.items()}
+                copied[key] = {
+                    name: self._copy(field, definitions) for name, field in value.items()
+                }
             elif key in _OPAQUE:
                 copied[key] = value
             else:
                 # A message's fields may stand behind validators of the whole model.
-                copied[key] = self._copy(value, is_message=is_message)
-        self._put_names(kind, copied, is_message=is_message)
+                copied[key] = self._copy(value, definitions, is_message=is_message)
+        self._put_names(kind, copied, definitions, is_message=is_message)
         return copied
 
-    def _put_names(self, kind: Any, schema: dict[str, Any], *, is_message: bool) -> None:
+    def _put_names(
+        self,
+        kind: Any,
+        schema: dict[str, Any],
+        definitions: dict[str, Any],
+        *,
+        is_message: bool,
+    ) -> None:
         if kind in ("model-fields", "typed-dict"):
             for name, field in schema["fields"].items():
                 self._put_alias(name, field, is_message=is_message)
@@ -105,7 +119,9 @@ class KeyNames:
                 self._put_alias(field["name"], field, is_message=False)
         elif kind == "tagged-union" and isinstance(schema["discriminator"], str):
             name = schema["discriminator"]
-            is_message = any(_is_message(choice) for choice in schema["choices"].values())
+            is_message = any(
+                _is_message(choice, definitions) for choice in schema["choices"].values()
+            )
             wire_name = self._get_field_name(name, is_message=is_message)
             if wire_name != name:
                 schema["discriminator"] = [[wire_name], [name]]
@@ -138,9 +154,14 @@ class KeyNames:
         field.setdefault("serialization_alias", wire_name)
 
 
-def _is_message(schema: Any) -> bool:
-    while isinstance(schema, dict) and schema.get("type") != "model" and "schema" in schema:
-        schema = schema["schema"]  # a validator around the model
+def _is_message(schema: Any, definitions: dict[str, Any]) -> bool:
+    while isinstance(schema, dict) and schema.get("type") != "model":
+        if "schema" in schema:  # a validator around the model
+            schema = schema["schema"]
+        elif schema.get("schema_ref") in definitions:
+            schema = definitions[schema["schema_ref"]]
+        else:
+            return False
     is_model = isinstance(schema, dict) and schema.get("type") == "model"
     return is_model and issubclass(schema["cls"], BaseMessage)
 
