@@ -143,6 +143,14 @@ class NoHandler(AsyncJsonWebsocketConsumer[Any]):
     INCOMING_MESSAGE_SCHEMA = Incoming
 
 
+class UnreadableContainer(BaseIncomingMessage):
+    message: "NowhereDefined"  # type: ignore[name-defined]  # noqa: F821
+
+
+class Unreadable(OpenConsumer):
+    INCOMING_MESSAGE_SCHEMA = UnreadableContainer
+
+
 @pytest.mark.parametrize(
     ("consumer", "id_", "exception", "word"),
     [
@@ -150,6 +158,7 @@ class NoHandler(AsyncJsonWebsocketConsumer[Any]):
         (NoContainer, "E002", TypeError, "BaseIncomingMessage"),
         (BareContainer, "E002", TypeError, "BaseIncomingMessage"),
         (WrongContainer, "E003", TypeError, "BaseOutgoingGroupMessage"),
+        (Unreadable, "E002", TypeError, "NowhereDefined"),
         (NoHandler, "E004", TypeError, "receive_message"),
     ],
 )

@@ -87,7 +87,7 @@ async def test_unknown_url_raises_as_in_channels() -> None:
 
 
 def test_module_without_a_router_is_named(module: ModuleType) -> None:
-    del module.router
+    delattr(module, "router")
     for target in (module, "some_app.routing"):
         with pytest.raises(TypeError, match=r"'some_app\.routing' has no 'router'"):
             include(target)

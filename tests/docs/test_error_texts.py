@@ -62,7 +62,7 @@ class TicketOutgoing(BaseOutgoingGroupMessage):
     group_message: DeletedMessage
 
 
-class IsTicketAgent(BasePermission):
+class IsAssignee(BasePermission):
     """Looks at objects."""
 
     def has_object_permission(self, request: Any, view: Any, obj: Any) -> bool:
@@ -144,7 +144,7 @@ def return_a_string() -> None:
 def forget_queryset() -> str:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        make_consumer("TicketConsumer", permission_classes=[IsTicketAgent]).as_asgi()
+        make_consumer("TicketConsumer", permission_classes=[IsAssignee]).as_asgi()
     return str(caught[0].message)
 
 

@@ -314,8 +314,38 @@ async def test_all_of_many_broadcasts_arrive_in_order(vary: Vary, connect: Conne
     sender, other = await connect(application), await connect(application)
     await sender.send_message(PingMessage())
     for client in (sender, other):
-        payloads = [(await client.receive_json_from())["payload"] for _ in range(300)]
+        payloads = [(await client.receive_json_from(60))["payload"] for _ in range(300)]
         assert payloads == list(range(300))
+
+
+async def test_group_without_members_here_is_told_elsewhere(
+    connect: Connect, layer: InMemoryChannelLayer
+) -> None:
+    await layer.group_add("elsewhere", "other.process")
+    client = await connect(make_talker(groups=["elsewhere"]).as_asgi())
+    await tell(client, "hi")
+    assert await client.receive_all_json() == []
+    event = await layer.receive("other.process")
+    assert event["type"] == "send_group_member"
+    assert event["group"] == "elsewhere"
+
+
+@pytest.mark.usefixtures("layer")
+async def test_handler_may_change_how_a_group_message_is_delivered(connect: Connect) -> None:
+    class Consumer(RoomConsumer):
+        async def receive_message(self, message: Any, **kwargs: Any) -> None:
+            await self.send_group_message(SaidMessage(), exclude_current=False)
+
+        async def send_group_member(self, event: Any) -> None:
+            await super().send_group_member({**event, "exclude_current": True})
+            await super().send_group_member(event)
+
+    sender, other = [await connect(Consumer.as_asgi()) for _ in range(2)]
+    await sender.send_message(PingMessage())
+    assert await other.receive_json_from() == said(None)
+    assert await other.receive_json_from() == said(None)
+    assert await sender.receive_json_from() == said(None, is_current=True)
+    assert sender.output_queue.empty()
 
 
 # --- send_to_groups -------------------------------------------------------------------------------

@@ -584,6 +584,30 @@ async def test_events_that_asgi_extensions_define_are_passed_on(connect: Connect
     }
 
 
+async def test_connection_closed_while_authentication_runs_is_told_nothing() -> None:
+    consumers: list[Any] = []
+
+    class Authenticator(ChanxWebsocketAuthenticator):
+        async def authenticate(self, scope: Any) -> AuthenticationResult:
+            await consumers[0].close(4321)
+            return AuthenticationResult(True, 200, "OK")
+
+    class Consumer(Diary):
+        lines: list[Any] = []
+        authenticator_class = Authenticator
+
+        async def connect(self) -> None:
+            consumers.append(self)
+            await super().connect()
+
+    client = WebsocketCommunicator(Consumer.as_asgi(), "/ws/", headers=ANN)
+    await client.connect()
+    assert await client.receive_output() == {"type": "websocket.close", "code": 4321}
+    await client.disconnect()
+    assert client.output_queue.empty()
+    assert [line[0] for line in Consumer.lines] == ["init", "connect", "disconnect"]
+
+
 # --- disconnecting --------------------------------------------------------------------------------
 
 
@@ -819,6 +843,37 @@ async def test_vanishing_while_the_layer_answers_leaves_no_membership(
     await client.disconnect(timeout=10)
     assert slow.groups == {}
     assert get_errors(logs) == []
+
+
+async def test_client_that_does_not_read_is_closed_and_logged(
+    connect: Connect, layer: InMemoryChannelLayer, logs: list[Any]
+) -> None:
+    incoming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    outgoing: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+
+    async def send_output(event: Any) -> None:
+        await outgoing.put(event)
+        if "said" in event.get("text", ""):
+            await asyncio.Event().wait()
+
+    witness = await connect(RoomConsumer.as_asgi())
+    scope = {"type": "websocket", "path": "/slow/", "headers": [(b"x-request-id", b"slow")]}
+    serving = asyncio.ensure_future(RoomConsumer.as_asgi()(scope, incoming.get, send_output))
+    await incoming.put({"type": "websocket.connect"})
+    while "authentication" not in (await outgoing.get()).get("text", ""):
+        pass
+    event = {"type": "send_group_member", "content": {"action": "said"}}
+    for _ in range(1100):
+        await layer.group_send("room", event)
+        await witness.receive_json_from()
+    while (closing := await outgoing.get())["type"] != "websocket.close":
+        pass
+    assert closing["code"] == CloseCode.TRY_AGAIN_LATER
+    await incoming.put({"type": "websocket.disconnect", "code": 1013})
+    await serving
+    (line,) = [line for line in logs if line["log_level"] == "warning"]
+    assert line["event"] == "Closing slow websocket"
+    assert (line["request_id"], line["path"]) == ("slow", "/slow/")
 
 
 async def test_handler_may_clean_up_when_the_client_vanishes() -> None:

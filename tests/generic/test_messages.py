@@ -415,6 +415,16 @@ async def test_bad_text_costs_one_error_message(
     assert not [line for line in logs if line.get("exc_info")]
 
 
+@pytest.mark.parametrize("variant", ["plain", "all"])
+async def test_text_that_has_no_form_in_utf8_costs_one_error_message(
+    variant: str, connect: Connect, logs: list[Any]
+) -> None:
+    client = await connect(override(OpenConsumer, variant).as_asgi())
+    (message,) = await ask(client, '{"action": "echo", "payload": "\ud800"}')
+    assert [set(error) for error in message["payload"]] == [{"type", "loc", "msg"}]
+    assert get_errors(logs) == []
+
+
 @pytest.mark.parametrize("data", [b"", b'{"action": "ping"}', b"\xff\x00"])
 async def test_binary_frame_costs_one_error_message(
     data: bytes, vary: Vary, connect: Connect, logs: list[Any]

@@ -162,6 +162,12 @@ async def test_nothing_is_received_after_a_failed_leave(
     assert not leftover()
 
 
+async def test_group_that_was_never_joined_can_be_left() -> None:
+    layer = FailingLayer()
+    layer.failing = "group_discard"
+    await ChannelLayerBroker(layer).unsubscribe("room")
+
+
 @pytest.mark.parametrize("call", ["new_channel", "group_add"])
 async def test_frozen_layer_does_not_hang_the_handshake(
     call: str, use_layer: UseLayer, monkeypatch: pytest.MonkeyPatch, logs: list[Any]

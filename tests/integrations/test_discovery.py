@@ -1,5 +1,6 @@
 """Finding the consumers behind routers and middleware."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -173,6 +174,11 @@ def test_websocket_application_without_a_protocol_router() -> None:
     assert get_websocket_application(OPEN) is OPEN
     assert get_websocket_application(http_application) is None
     assert get_websocket_application(URLRouter([])) is None
+
+
+def test_route_without_a_pattern_adds_nothing_to_the_path() -> None:
+    router = SimpleNamespace(routes=[SimpleNamespace(callback=OPEN)])
+    assert list(get_routes(router)) == [Route("/", OpenConsumer)]
 
 
 def test_consumers_of_channels_are_found_too() -> None:

@@ -10,7 +10,7 @@ from tests.live.clients import Client, Control, connect, connect_all, control
 from tests.live.conftest import find_lines
 from tests.live.processes import Server
 
-MEMORY_BOUND = 64 * 1024 * 1024
+MEMORY_BOUND = 32 * 1024 * 1024
 """Bytes by which the process may grow; unread replies or waiting frames alone would be more."""
 
 

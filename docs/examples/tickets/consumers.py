@@ -21,7 +21,7 @@ from .messages import (
     TypingMessage,
 )
 from .models import Ticket
-from .permissions import IsTicketAgent
+from .permissions import IsAssignee
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 # region: authentication
 class TicketConsumer(AsyncJsonWebsocketConsumer[Ticket]):
     authentication_classes = [TokenAuthentication, SessionAuthentication]
-    permission_classes = [IsAuthenticated, IsTicketAgent]
+    permission_classes = [IsAuthenticated, IsAssignee]
     queryset = Ticket.objects.all()
     lookup_url_kwarg = "ticket_id"
     # endregion: authentication

@@ -4,7 +4,7 @@ from django.db import models
 
 class Ticket(models.Model):
     title = models.CharField(max_length=200)
-    agents = models.ManyToManyField(User)
+    assignees = models.ManyToManyField(User)
 
     def __str__(self) -> str:
         return self.title

@@ -5,8 +5,8 @@ from rest_framework.views import APIView
 from .models import Ticket
 
 
-class IsTicketAgent(BasePermission):
+class IsAssignee(BasePermission):
     message = "You do not work on this ticket."
 
     def has_object_permission(self, request: Request, view: APIView, obj: Ticket) -> bool:
-        return request.user in obj.agents.all()
+        return request.user in obj.assignees.all()

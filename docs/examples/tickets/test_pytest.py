@@ -12,7 +12,7 @@ async def test_ping() -> None:
     alice = await User.objects.acreate(username="alice")
     token = await Token.objects.acreate(user=alice)
     ticket = await Ticket.objects.acreate(title="The printer is on fire")
-    await ticket.agents.aadd(alice)
+    await ticket.assignees.aadd(alice)
     headers = [(b"authorization", f"Token {token.key}".encode())]
     client = WebsocketCommunicator(router, f"/{ticket.pk}/", headers=headers)
     await client.connect()

@@ -13,7 +13,7 @@ class TicketTest(WebsocketTestCase):
         self.tokens = {user: Token.objects.create(user=user).key for user in (alice, bob)}
         self.alice, self.bob = alice, bob
         self.ticket = Ticket.objects.create(title="The printer is on fire")
-        self.ticket.agents.add(alice)
+        self.ticket.assignees.add(alice)
         self.ws_path = f"/ws/tickets/{self.ticket.pk}/"
 
     def get_headers(self, user: User) -> list[tuple[bytes, bytes]]:

@@ -4,7 +4,7 @@ from rest_framework.serializers import BaseSerializer, ModelSerializer
 from .events import publish
 from .messages import RenamedMessage
 from .models import Ticket
-from .permissions import IsTicketAgent
+from .permissions import IsAssignee
 
 
 class TicketSerializer(ModelSerializer[Ticket]):
@@ -17,7 +17,7 @@ class TicketSerializer(ModelSerializer[Ticket]):
 class TicketView(RetrieveUpdateDestroyAPIView[Ticket]):
     queryset = Ticket.objects.all()
     serializer_class = TicketSerializer
-    permission_classes = [IsTicketAgent]
+    permission_classes = [IsAssignee]
 
     def perform_update(self, serializer: BaseSerializer[Ticket]) -> None:
         ticket = serializer.save()

@@ -42,7 +42,7 @@ def prepare(name: str | None) -> list[tuple[bytes, bytes]]:
     users = {name: User.objects.create_user(name) for name in ("alice", "bob")}
     ticket = get_model("Ticket")(pk=1, title="The printer is on fire")
     ticket.save()
-    ticket.agents.add(users["alice"])
+    ticket.assignees.add(users["alice"])
     headers = [(b"origin", b"http://localhost")]
     if name:
         token = Token.objects.create(user=users[name])

@@ -1,5 +1,8 @@
 """Base classes of messages and containers: mistakes are found when the class is defined."""
 
+# Aliases here are made as a function makes them, under names of their own.
+# pyright: reportGeneralTypeIssues=false
+
 import abc
 import enum
 import sys

@@ -1,0 +1,1 @@
+"""What people see of the results: tables, charts, goals, the page in the docs."""
