@@ -44,7 +44,7 @@ _ALL = (
         REQUEST,
         ("djangochannelsrestframework", *_DJANGO),
     ),
-    Peer("chanx-0.5.0", "original chanx 0.5.0", "guide_app", CHANX_DIALECT, _CHANX),
+    Peer("chanx-0.5.0", "original chanx 0.5.0", "chanx_0_5_app", CHANX_DIALECT, _CHANX),
     Peer("chanx-original", "original chanx, newest", "chanx_original_app", CHANX_DIALECT, _CHANX),
     Peer("ours", "this chanx", "guide_app", CHANX_DIALECT, _CHANX),
 )

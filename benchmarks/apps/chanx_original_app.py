@@ -76,4 +76,4 @@ def make_app(options):
         async def say(self, message: SayMessage) -> None:
             await self.broadcast_message(SaidMessage(payload=message.payload))
 
-    return django_site.make_router(Consumer)
+    return django_site.make_router(Consumer, django_site.get_session_middleware(options))

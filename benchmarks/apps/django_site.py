@@ -92,6 +92,20 @@ def get_channels_middleware(options):
     return make_token_middleware() if options.credentials == "token" else AuthMiddlewareStack
 
 
+def get_session_middleware(options):
+    """Return the middleware for those who take the user of a session from the scope, or None."""
+    if options.credentials != "session":
+        return None
+
+    def make_stack(application):
+        # Imported when Django is set up.
+        from channels.auth import AuthMiddlewareStack
+
+        return AuthMiddlewareStack(application)
+
+    return make_stack
+
+
 def make_token_middleware():
     """Return a middleware that looks DRF's tokens up."""
     from channels.db import database_sync_to_async

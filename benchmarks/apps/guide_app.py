@@ -5,8 +5,8 @@ from typing import Literal
 from benchmarks.apps import django_site, logs
 
 
-def make_app(options):
-    """Return the application."""
+def make_app(options, middleware=None):
+    """Return the application, behind a middleware if given."""
     logs.configure(options)
     django_site.configure(
         options,
@@ -79,4 +79,4 @@ def make_app(options):
                     said = SaidMessage(payload=message.payload)
                     await self.send_group_message(said, exclude_current=False)
 
-    return django_site.make_router(Consumer)
+    return django_site.make_router(Consumer, middleware)

@@ -10,9 +10,11 @@ METRICS = (
 )
 
 
-def make_variants(
-    layer: Layer, largest: tuple[str, ...], rounds_of_largest: dict[str, int] | None = None
-) -> tuple[Variant, ...]:
+# Seconds per measurement, and their deliveries are those of Channels.
+ONCE = ("dcrf", "chanx-0.5.0", "chanx-original")
+
+
+def make_variants(layer: Layer, largest: tuple[str, ...]) -> tuple[Variant, ...]:
     """Return a variant per size; ``largest``: the peers that can do ten thousand in time."""
     return tuple(
         Variant(
@@ -22,8 +24,8 @@ def make_variants(
             size=size,
             quick={"seconds": 0.1, "least": 1} if size == 100 else None,
             peers=largest if size == SIZES[-1] else None,
-            rounds=2 if size == SIZES[-1] else None,
-            rounds_of=(rounds_of_largest or {}) if size == SIZES[-1] else {},
+            rounds=3 if size == 1_000 else 2,
+            rounds_of=dict.fromkeys(ONCE if size < SIZES[-1] else ("channels",), 1),
         )
         for size in SIZES
     )

@@ -17,7 +17,7 @@ CASE = Case(
         for size in (100, 1_000, 10_000, 100_000)
     ),
     peers=ALL,
-    rounds=2,
+    rounds=1,
     chart="growth",
     axis="characters in the message",
 )

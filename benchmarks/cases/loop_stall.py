@@ -1,6 +1,7 @@
 """How long the event loop does nothing else while a broadcast goes out."""
 
 from benchmarks.case import Case, Metric, Variant
+from benchmarks.cases._sizes import ONCE
 from benchmarks.peers import ALL
 from benchmarks.wire import AppOptions
 
@@ -14,6 +15,7 @@ def make_variant(size: int, peers: tuple[str, ...] | None = None) -> Variant:
         size=size,
         quick={"seconds": 0.1} if size == 100 else None,
         peers=peers,
+        rounds_of=dict.fromkeys(ONCE, 1),
     )
 
 

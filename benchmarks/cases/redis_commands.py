@@ -9,7 +9,7 @@ def make_variant(layer: Layer, members: int, peers: tuple[str, ...]) -> Variant:
     """Return a variant for a layer and a number of members."""
     return Variant(
         f"{layer}, {members:,}",
-        {"members": members, "broadcasts": 20 if members == 1 else 3},
+        {"members": members, "broadcasts": 20 if members == 1 else 2},
         AppOptions(mode="room", layer=layer),
         peers=peers,
         quick={"broadcasts": 1} if members == 1 else None,

@@ -13,8 +13,6 @@ from typing import Any
 
 from benchmarks.wire import AppOptions, Dialect
 
-TIMEOUT = 120.0
-
 
 class Socket:
     """One connection to an application."""
@@ -23,6 +21,7 @@ class Socket:
         "_application",
         "_dialect",
         "_events",
+        "_is_over",
         "_loop",
         "_on_text",
         "_options",
@@ -30,43 +29,56 @@ class Socket:
         "_waiter",
         "accepted",
         "greeting",
+        "refusal",
         "task",
     )
 
     def __init__(self, application: Any, options: AppOptions, dialect: Dialect) -> None:
         self.accepted = False
         self.greeting = 0
+        self.refusal: dict[str, Any] | None = None
         self.task: asyncio.Task[None] | None = None
+        self._is_over = False
         self._application = application
         self._options = options
         self._dialect = dialect
         self._loop = asyncio.get_running_loop()
         self._events: deque[dict[str, Any]] = deque()
         self._waiter: asyncio.Future[None] | None = None
-        self._ready: asyncio.Future[None] | None = self._loop.create_future()
+        self._ready: asyncio.Future[None] | None = None
         self._on_text: Callable[[str], None] = self._take_greeting
 
     async def open(self, on_text: Callable[[str], None]) -> None:
         """Connect; return when the server is ready. Frames from then on go to ``on_text``."""
-        ready = self._ready
+        ready = self._loop.create_future()
+        self._ready = ready
         self._events.append({"type": "websocket.connect"})
         self.task = self._loop.create_task(
             self._application(self._make_scope(), self.receive, self.send)
         )
-        assert ready is not None
-        await asyncio.wait({ready, self.task}, timeout=TIMEOUT, return_when="FIRST_COMPLETED")
-        if not ready.done():
-            if self.task.done():
-                self.task.result()
-            raise RuntimeError("The connection was not accepted, or the greeting is not complete")
+        self.task.add_done_callback(self._finish)
+        await ready
         self._ready = None
+        self._check_not_refused()
         self._on_text = on_text
 
     async def close(self) -> None:
         """Disconnect and wait until the application is done with it."""
+        self._is_over = True
         self.feed({"type": "websocket.disconnect", "code": 1000})
         if self.task:
-            await asyncio.wait({self.task}, timeout=TIMEOUT)
+            await self.task
+        self._check_not_refused()
+
+    def _finish(self, task: asyncio.Task[None]) -> None:
+        """Wake the one who waits for a connection that ended before it was ready."""
+        if self._ready and not self._ready.done():
+            reason = task.exception() or RuntimeError(f"Ended before it was ready: {self.refusal}")
+            self._ready.set_exception(reason)
+
+    def _check_not_refused(self) -> None:
+        if self.refusal:
+            raise RuntimeError(f"The application closed the connection: {self.refusal}")
 
     def say(self, text: str) -> None:
         """Hand a text frame to the application."""
@@ -96,8 +108,8 @@ class Socket:
         elif kind == "websocket.accept":
             self.accepted = True
             self._check_ready()
-        elif kind in ("websocket.close", "websocket.http.response.start"):
-            raise RuntimeError(f"The application closed the connection: {event}")
+        elif kind in ("websocket.close", "websocket.http.response.start") and not self._is_over:
+            self.refusal = event
 
     def _take_greeting(self, text: str) -> None:
         self.greeting += 1

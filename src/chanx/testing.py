@@ -68,7 +68,7 @@ class WebsocketCommunicator(_Communicator):  # type: ignore[misc]  # the base is
         self.response_headers: list[tuple[bytes, bytes]] | None = None
         self._frames_sent = 0
         self._deliveries_seen = 0
-        self._is_closed = False
+        self._close_code: int | None = None
 
     # --- as in Channels -------------------------------------------------------------------------
 
@@ -77,11 +77,17 @@ class WebsocketCommunicator(_Communicator):  # type: ignore[misc]  # the base is
         await self.send_input({"type": "websocket.connect"})
         response = await self.receive_output(timeout)
         if response["type"] == "websocket.close":
-            self._is_closed = True
             return False, response.get("code", 1000)
         assert response["type"] == "websocket.accept", f"Not an answer to connect: {response}"
         self.response_headers = response.get("headers", [])
         return True, response.get("subprotocol")
+
+    async def receive_output(self, timeout: float = 1) -> Any:
+        """Return the next event of the application, and remember the code if it is a close."""
+        event = await super().receive_output(timeout)
+        if event["type"] == "websocket.close":
+            self._close_code = event.get("code", 1000)
+        return event
 
     async def send_to(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Send a text or a binary frame, which may be empty."""
@@ -119,7 +125,9 @@ class WebsocketCommunicator(_Communicator):  # type: ignore[misc]  # the base is
 
     async def disconnect_if_running(self) -> None:
         """Close like ``disconnect``, unless never connected or already over."""
-        if self._future is not None and not self._future.done():
+        # asgiref 3.9 made the future when it is first needed; before, it was there from the start.
+        future = getattr(self, "_future", None) or vars(self).get("future")
+        if future is not None and not future.done():
             await self.disconnect()
 
     # --- messages -------------------------------------------------------------------------------
@@ -158,9 +166,9 @@ class WebsocketCommunicator(_Communicator):  # type: ignore[misc]  # the base is
         while not self.output_queue.empty():
             event = self.output_queue.get_nowait()
             if event["type"] == "websocket.close":
-                self._is_closed = True
                 self.output_queue.put_nowait(event)
                 break
+            assert event.get("text") is not None, "Expected a text frame, got a binary one"
             messages.append(json.loads(event["text"]))
         completions = (ACTION_COMPLETE, GROUP_ACTION_COMPLETE)
         return [message for message in messages if _get_action(message) not in completions]
@@ -181,6 +189,8 @@ class WebsocketCommunicator(_Communicator):  # type: ignore[misc]  # the base is
                         return [*messages, message] if inclusive else messages
                     messages.append(message)
         except TimeoutError:
+            if self.future.done():
+                self.future.result()  # raises what the application raised
             actions = [_get_action(message) for message in messages]
             raise TimeoutError(f"No message {action!r} came, but {actions}") from None
 
@@ -198,7 +208,11 @@ class WebsocketCommunicator(_Communicator):  # type: ignore[misc]  # the base is
         """
         observer = self._observer
         await self._wait(
-            lambda: observer.authentication_result is not None or observer.is_finished,
+            lambda: (
+                observer.authentication_result is not None
+                or observer.is_finished
+                or observer.is_closed
+            ),
             max_auth_time,
             "authentication has not ended",
         )
@@ -219,16 +233,15 @@ class WebsocketCommunicator(_Communicator):  # type: ignore[misc]  # the base is
 
     async def assert_closed(self, code: int | None = None) -> None:
         """Fail unless the application closes the connection, with this code if one is given."""
-        skipped = []
-        while not self._is_closed or not self.output_queue.empty():
-            event = await self.receive_output()
-            if event["type"] == "websocket.close":
-                self._is_closed = True
-                actual = event.get("code", 1000)
-                assert code is None or actual == code, f"Closed with {actual}, not with {code}"
-                return
-            skipped.append(event)
-        assert self._is_closed, f"Not closed; received {skipped}"
+        skipped: list[Any] = []
+        while self._close_code is None:
+            try:
+                skipped.append(await self.receive_output())
+            except TimeoutError:
+                raise AssertionError(f"Not closed; received {skipped}") from None
+        assert code is None or self._close_code == code, (
+            f"Closed with {self._close_code}, not with {code}"
+        )
 
     async def _wait(self, condition: Callable[[], bool], timeout: float, problem: str) -> None:
         application = self.future
@@ -278,8 +291,11 @@ class WebsocketTestCase(TransactionTestCase):
             async def run() -> None:
                 try:
                     await method()
-                finally:
-                    await self._disconnect_all()
+                except BaseException:
+                    await self._disconnect_all()  # what fails here matters less
+                    raise
+                if failures := await self._disconnect_all():
+                    raise failures[0]
 
             setattr(self, name, run)
         return super().__call__(result)
@@ -310,7 +326,7 @@ class WebsocketTestCase(TransactionTestCase):
                 f"{type(self).__name__} has no ws_path: set it on the class or pass ws_path"
             )
         communicator = WebsocketCommunicator(
-            router or self.router or self._find_application(),
+            router or self._get_router() or self._find_application(),
             path,
             headers=self.get_ws_headers() if headers is None else headers,
             subprotocols=self.get_subprotocols() if subprotocols is None else subprotocols,
@@ -325,6 +341,11 @@ class WebsocketTestCase(TransactionTestCase):
             self._auth_communicator = self.create_communicator()
         return self._auth_communicator
 
+    def _get_router(self) -> Any:
+        # What as_asgi() returns is a function, and would come out of the class as a bound method.
+        router = inspect.getattr_static(self, "router")
+        return self.router if isinstance(router, property | staticmethod) else router
+
     def _find_application(self) -> Any:
         try:
             application = get_websocket_application(get_default_application())
@@ -337,8 +358,13 @@ class WebsocketTestCase(TransactionTestCase):
             )
         return application
 
-    async def _disconnect_all(self) -> None:
+    async def _disconnect_all(self) -> list[Exception]:
         communicators, self._communicators = self._communicators, []
         self._auth_communicator = None
+        failures: list[Exception] = []
         for communicator in communicators:
-            await communicator.disconnect_if_running()
+            try:
+                await communicator.disconnect_if_running()
+            except Exception as error:  # the others are disconnected all the same
+                failures.append(error)
+        return failures

@@ -457,6 +457,39 @@ def test_names_of_these_numbers_may_stand_in_strings(decoder: Decoder, payload: 
     assert decoder.decode(ANYTHING % json.dumps({payload: 1})) == Anything(payload={payload: 1})
 
 
+BEYOND_FLOATS = {
+    "exponent": "1e999",
+    "signs": "-1E+999",
+    "zeros in the exponent": "1e0000400",
+    "many digits and a short exponent": "1" * 250 + "e99",
+    "many digits and a fraction": "1" * 400 + ".5",
+}
+
+
+@pytest.mark.parametrize("payload", ["number", "anything"])
+def test_numbers_beyond_floats_are_treated_alike_however_they_are_written(
+    decoder: Decoder, payload: str
+) -> None:
+    """JSON's grammar has them, and Python makes them infinite."""
+    refused = {}
+    for name, number in BEYOND_FLOATS.items():
+        try:
+            message = decoder.decode(f'{{"action":"{payload}","payload":{number}}}')
+        except MessageInvalid as error:
+            check_errors(error.errors)
+            refused[name] = True
+        else:
+            assert math.isinf(message.payload)
+            refused[name] = False
+    assert len(set(refused.values())) == 1, refused
+
+
+@pytest.mark.parametrize("number", ["1e300", "1" * 300, "1" * 4000, "1e-999", "0.0000e999"])
+def test_numbers_that_are_large_and_finite_are_read(decoder: Decoder, number: str) -> None:
+    message = decoder.decode(ANYTHING % number)
+    assert message.payload == (int(number) if number.isdigit() else float(number))
+
+
 def test_surrogate_pairs_and_zero_characters_are_text(decoder: Decoder) -> None:
     message = decoder.decode(ANYTHING % '"\\ud83d\\ude00\\u0000"')
     assert message.payload == "\U0001f600\0"
@@ -704,6 +737,18 @@ def test_any_text_is_a_message_or_a_mistake(text: str) -> None:
 @given(start=st.sampled_from(sorted(BAD_JSON.values())), cut=st.integers(0, 200), end=texts)
 def test_any_change_of_bad_json_is_a_message_or_a_mistake(start: str, cut: int, end: str) -> None:
     decode_or_check(start[:cut] + end)
+
+
+@given(
+    number=st.from_regex(
+        r"-?(0|[1-9][0-9]{0,400})(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,4})?", fullmatch=True
+    )
+)
+def test_what_was_read_from_any_number_can_be_sent(number: str) -> None:
+    message = decode_or_check(ANYTHING % number)
+    if message is not None:
+        text = get_encoder("action", False).encode(message)
+        assert json.loads(text, parse_constant=pytest.fail)["action"] == "anything"
 
 
 @given(value=json_values)

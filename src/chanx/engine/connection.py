@@ -46,6 +46,7 @@ class Problem(Enum):
 
     INBOX_FULL = "inbox full"
     OUTBOX_FULL = "outbox full"
+    SERVER_REFUSES = "server takes no more frames"
     HANDLER_STUCK = "handler does not end when cancelled"
 
 
@@ -68,6 +69,8 @@ class Connection:
         self.state = State.CONNECTING
         self.frames_handled = 0
         """Text and binary frames of the client whose handling has ended, however it ended."""
+        self.events_unhandled = 0
+        """Events of the broker that wait, or are being handled."""
         self.dropped = 0
         """Frames that were to be sent when the connection was closing or closed."""
         self.on_progress: Callable[[], None] | None = None
@@ -165,6 +168,7 @@ class Connection:
             self._overflow(Problem.INBOX_FULL)
             return
         self._inbox_events += 1
+        self.events_unhandled += 1
         self._put(event, from_broker=True)
 
     def _put(self, event: Event, *, from_broker: bool) -> None:
@@ -198,7 +202,10 @@ class Connection:
                     if is_being_cancelled():
                         raise
                 finally:
-                    if not from_broker and event["type"] == "websocket.receive":
+                    if from_broker:
+                        self.events_unhandled -= 1
+                        self._report_progress()
+                    elif event["type"] == "websocket.receive":
                         self.frames_handled += 1
                         self._report_progress()
         finally:
@@ -241,8 +248,8 @@ class Connection:
                 self._sent += 1
                 if self._sent % _TURN == 0:
                     await asyncio.sleep(0)
-            except OSError:
-                self._lose()
+            except Exception as error:
+                self._lose(error)
             finally:
                 self._is_writing = self._is_lent = False
                 if self._outbox:
@@ -304,6 +311,7 @@ class Connection:
         else:
             await self._transmit(event)
         self._close_timer.cancel()
+        self._report_progress()
 
     @property
     def is_closing(self) -> bool:
@@ -345,11 +353,6 @@ class Connection:
                 self._outbox_bytes -= size
                 try:
                     await self._transmit(event)
-                except Exception:
-                    # Not the client's absence, but something that the server does not expect:
-                    # nobody may be left waiting for frames that will not be sent.
-                    self._lose()
-                    raise
                 finally:
                     if sent and not sent.done():
                         sent.set_result(None)
@@ -358,17 +361,24 @@ class Connection:
             self._writer = None
             self._report_progress()
 
-    async def _transmit(self, event: Event) -> None:
+    async def _transmit(self, event: Event) -> bool:
+        """Give an event to the server; False: it takes no more."""
         try:
             await self._send(event)
-        except OSError:
-            self._lose()
+        except Exception as error:
+            self._lose(error)
+            return False
+        return True
 
-    def _lose(self) -> None:
-        """Stop sending: the client is gone.
+    def _lose(self, error: Exception) -> None:
+        """Stop sending: the client is gone, or the server has closed the connection by itself.
 
-        ASGI 2.4: send() raises an OSError then. The reader hears of it from receive().
+        ASGI 2.4: send() raises an OSError when the client is gone. Servers raise others after a
+        close of their own (a frame that is too large, a missing pong), before receive() tells of
+        it. Nobody is left waiting for frames that will not be sent.
         """
+        if not isinstance(error, OSError):
+            self._handler.handle_problem(Problem.SERVER_REFUSES)
         if self.state is not State.CLOSED:
             self.state = State.CLOSING
         self._drop_outbox()
@@ -403,8 +413,11 @@ class Connection:
         with contextlib.suppress(Exception):
             async with asyncio.timeout(self._limits.close_timeout):
                 # A task of the application's may be in send(); it is not ours to cancel.
-                await (self._send_in_turn(event) if self._is_lent else self._transmit(event))
-                was_told = True
+                if self._is_lent:
+                    await self._send_in_turn(event)
+                    was_told = True
+                else:
+                    was_told = await self._transmit(event)
         self._is_writing = self._is_lent
         self._closer = None
         if not was_told:

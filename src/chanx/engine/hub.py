@@ -129,8 +129,12 @@ class Hub:
         members = self.get_members(name)
         if not isinstance(event.get("type"), str):
             raise EventMalformed("The event has no 'type' that is a string")
-        # Counted, not any(): each member gets it, also after the first that takes it.
-        if members and not sum(member.enqueue(event) for member in members):
+        taken = 0
+        for count, member in enumerate(members, start=1):
+            taken += member.enqueue(event)
+            if count % _BATCH == 0:
+                await asyncio.sleep(0)
+        if members and not taken:
             raise EventMalformed(f"No member of the group has a handler for {event['type']!r}")
 
     async def _handle_message(self, event: GroupEvent) -> None:

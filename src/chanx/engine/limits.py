@@ -26,6 +26,3 @@ class Limits:
 
     cancel_timeout: float = 10.0
     """Seconds that a cancelled handler has to end, before the connection is given up without it."""
-
-
-"""The numbers keep what one silent client can hold of the process to about a megabyte."""

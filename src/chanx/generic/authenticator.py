@@ -151,7 +151,7 @@ class ChanxWebsocketAuthenticator:
         args, kwargs = url_route.get("args", ()), url_route.get("kwargs", {})
         request: Any = make_request(scope, self.auth_method)
         # DRF enforces Django's CSRF token for session users on unsafe methods. A handshake has no
-        # place for the token and changes nothing; it is a GET, whatever permissions are told.
+        # place for the token; which sites may open sockets is for an origin check to say.
         request._dont_enforce_csrf_checks = True
         view.setup(request, *args, **kwargs)
         response = cast("Response", view.dispatch(request, *args, **kwargs))

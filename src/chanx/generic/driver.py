@@ -18,7 +18,7 @@ from structlog.contextvars import bind_contextvars, unbind_contextvars
 from chanx.codes import CloseCode
 from chanx.engine.codec import invalid
 from chanx.engine.connection import Connection, Event, Problem, Receive, Send, State
-from chanx.engine.events import Delivery, GroupEvent, Kind
+from chanx.engine.events import EVENT_TYPE, Delivery, GroupEvent, Kind
 from chanx.engine.hub import Hub
 from chanx.engine.tasks import is_being_cancelled
 from chanx.exceptions import BrokerError, MessageInvalid, NoChannelLayer
@@ -27,7 +27,7 @@ from chanx.integrations.channel_layer import get_hub
 from chanx.integrations.database import close_connections_now, close_connections_when_due
 from chanx.integrations.observer import SCOPE_KEY, ConnectionObserver
 from chanx.integrations.own_channel import ConnectionLayer, OwnChannel
-from chanx.log import get_logger
+from chanx.log import get_logger, log_exception
 from chanx.messages.base import BaseMessage
 from chanx.messages.outgoing import CompleteMessage, ErrorMessage, GroupCompleteMessage
 
@@ -69,7 +69,7 @@ class Driver:
         if found := get_hub(consumer.channel_layer_alias):
             self._hub, broker = found
             self.own_channel = OwnChannel(broker, self._handle_own_event)
-            self.channel_layer = ConnectionLayer(broker.layer, self._hub, self, self.own_channel)
+            self.channel_layer = ConnectionLayer(broker, self._hub, self, self.own_channel)
 
     @property
     def is_open(self) -> bool:
@@ -101,13 +101,13 @@ class Driver:
             await consumer.dispatch({"type": "websocket.disconnect", "code": code})
         except StopConsumer:
             pass
-        except Exception:
-            self.log.exception("Failed to clean up after a connection")
+        except Exception as error:
+            log_exception(self.log, "Failed to clean up after a connection", error)
         finally:
             # Again, for a consumer whose own websocket_disconnect() does not call ours.
-            await self.leave_groups()
             if self.own_channel:
                 await self.own_channel.close()
+            await self.leave_groups()
             close_connections_when_due()
             if self.observer:
                 self.observer.is_finished = True
@@ -125,11 +125,13 @@ class Driver:
             elif kind == "websocket.connect" or self.is_set_up:
                 unbind_contextvars("message_id", "received_action")
                 await self._consumer.dispatch(event)
+                if kind == EVENT_TYPE and self.observer:
+                    self.observer.add_delivery()
         except StopConsumer:
             self.connection.abort(CloseCode.NORMAL)
         except (Exception, asyncio.CancelledError) as error:
             _raise_own_cancellation(error)
-            self.log.exception("Failed to process event", event_type=kind)
+            log_exception(self.log, "Failed to process event", error, event_type=kind)
             await self._handle_database_error(error)
             if kind == "websocket.connect":
                 await self._consumer.close(int(CloseCode.INTERNAL_ERROR))
@@ -155,7 +157,7 @@ class Driver:
             raise
         except (Exception, asyncio.CancelledError) as error:
             _raise_own_cancellation(error)
-            self.log.exception("Failed to process message")
+            log_exception(self.log, "Failed to process message", error)
             await self._handle_database_error(error)
             await self._send_error({"detail": "Failed to process message"})
         if self.options.send_completion:
@@ -200,8 +202,11 @@ class Driver:
         """Queue an event that others published with the channel layer."""
         if not (self.plan.overrides_dispatch or self._has_handler(event["type"])):
             return False
-        # A copy, as each consumer of a group gets from Channels.
-        self.connection.enqueue(copy.deepcopy(event))
+        try:
+            # A copy, as each consumer of a group gets from Channels.
+            self.connection.enqueue(copy.deepcopy(event))
+        except Exception:
+            self.log.exception("Failed to copy an event", event_type=event["type"])
         return True
 
     async def _handle_own_event(self, event: dict[str, Any]) -> None:

@@ -327,8 +327,6 @@ class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generi
             await self.send_json(from_json(delivery.text))
         if self._driver.options.send_completion:
             await self.send_message(GroupCompleteMessage())
-        if self._driver.observer:
-            self._driver.observer.add_delivery()
 
     # --- steps ----------------------------------------------------------------------------------
 

@@ -57,8 +57,9 @@ class ChannelLayerBroker:
         self._names: list[str] = []
         self._filling: asyncio.Task[None] | None = None
         # Found out before the first connection can need one.
-        name = _get_result_at_once(layer.new_channel())
-        self._keeps_names = name is None
+        self._keeps_names = False
+        with contextlib.suppress(Exception):  # a layer that is down says so when it is used
+            self._keeps_names = _get_result_at_once(layer.new_channel()) is None
         if self._keeps_names:
             self._start_filling()
 
@@ -111,8 +112,10 @@ class ChannelLayerBroker:
         to which ``receive`` subscribes.
         """
         if not self._keeps_names:
-            name = _get_result_at_once(self.layer.new_channel())
-            self._keeps_names = name is None
+            name = None
+            with contextlib.suppress(Exception):
+                name = _get_result_at_once(self.layer.new_channel())
+                self._keeps_names = name is None
         else:
             name = self._names.pop() if self._names else None
         if self._keeps_names:
@@ -131,7 +134,8 @@ class ChannelLayerBroker:
         except BrokerError as error:
             get_logger().warning("No channel names to keep in store", error=str(error))
 
-    async def _call(self, what: str, call: Awaitable[T]) -> T:
+    async def limit(self, what: str, call: Awaitable[T]) -> T:
+        """Wait for a call of the layer, until the deadline. Raises BrokerTimeout."""
         try:
             async with asyncio.timeout(self._deadline):
                 return await call
@@ -139,6 +143,12 @@ class ChannelLayerBroker:
             raise BrokerTimeout(
                 f"The channel layer did not answer {what}() within {self._deadline:g} s"
             ) from error
+
+    async def _call(self, what: str, call: Awaitable[T]) -> T:
+        try:
+            return await self.limit(what, call)
+        except BrokerTimeout:
+            raise
         except Exception as error:
             raise BrokerError(f"The channel layer failed in {what}(): {error}") from error
 
@@ -154,7 +164,7 @@ class ChannelLayerBroker:
         while True:
             try:
                 if failures and restore:
-                    await restore()
+                    await self.limit("group_add", restore())
                 event = await self.layer.receive(channel)
             except Exception as error:
                 if not failures:
@@ -166,7 +176,10 @@ class ChannelLayerBroker:
             if failures:
                 get_logger().info("Channel layer is back")
                 failures = 0
-            await handle(event)
+            try:
+                await handle(event)
+            except Exception:
+                get_logger().exception("Failed to handle an event of the channel layer")
 
     async def _hand_over(self, group: str, event: dict[str, Any]) -> None:
         try:
@@ -191,6 +204,8 @@ class ChannelLayerBroker:
 
     async def _refresh(self) -> None:
         for group, subscription in list(self._subscriptions.items()):
+            if self._subscriptions.get(group) is not subscription:
+                continue  # left meanwhile
             try:
                 await self._call("group_add", self.layer.group_add(group, subscription.channel))
             except BrokerError as error:
@@ -204,8 +219,6 @@ def _get_result_at_once(call: Any) -> str | None:
         call.send(None)
     except StopIteration as stop:
         return str(stop.value)
-    except Exception:  # the layer is down: who really needs a name will be told
-        return None
     call.close()
     return None
 
@@ -225,6 +238,9 @@ def get_hub(alias: str) -> tuple[Hub, ChannelLayerBroker] | None:
     hubs = _hubs.setdefault(asyncio.get_running_loop(), {})
     found = hubs.get(id(layer))
     if found is None or found[1].layer is not layer:
+        # A broker's tasks and timers know their loop, which would keep it alive from here.
+        for loop in [loop for loop in _hubs if loop.is_closed()]:
+            del _hubs[loop]
         broker = ChannelLayerBroker(layer)
         found = hubs[id(layer)] = (Hub(broker), broker)
     return found

@@ -32,6 +32,12 @@ class ConnectionObserver:
         """Group messages it published that the groups of this process have not got yet."""
         self._waiting: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
 
+    @property
+    def is_closed(self) -> bool:
+        """The consumer has closed the connection, and the client was told."""
+        connection = self.connection
+        return connection is not None and connection.is_closing and connection.is_outbox_empty
+
     def notify(self) -> None:
         """Wake those whose condition has become true."""
         for condition, future in self._waiting:
@@ -61,7 +67,8 @@ class ConnectionObserver:
         if connection is None or not connection.is_outbox_empty:
             return False
         # Once it is closing, what still waits is never handled.
-        is_done = connection.frames_handled >= frames or connection.is_closing
+        is_handled = connection.frames_handled >= frames and connection.events_unhandled == 0
+        is_done = is_handled or connection.is_closing
         return is_done and self.pending_events == 0
 
     async def wait_for(self, condition: Callable[[], bool], timeout: float) -> None:

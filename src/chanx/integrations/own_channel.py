@@ -27,7 +27,7 @@ class OwnChannel:
         self._loop = asyncio.get_running_loop()
         # The connection's log fields, and not those of the message whose handler reads the name.
         self._context = copy_context()
-        self._is_closed = False
+        self.is_closed = False
 
     @property
     def name(self) -> str:
@@ -67,11 +67,11 @@ class OwnChannel:
 
     async def close(self) -> None:
         """Stop receiving."""
-        self._is_closed = True
+        self.is_closed = True
         await cancel_and_wait((self._reader,), DEADLINE)
 
     def _start(self) -> None:
-        if self._name is not None and not self._is_closed:
+        if self._name is not None and not self.is_closed:
             self._reader = self._loop.create_task(
                 self._broker.read(self._name, self._handle),
                 name="chanx own channel",
@@ -99,8 +99,11 @@ class ConnectionLayer:
     process one membership also for those who join in Channels' way.
     """
 
-    def __init__(self, layer: Any, hub: Hub, member: Member, own_channel: OwnChannel) -> None:
-        self._layer = layer
+    def __init__(
+        self, broker: ChannelLayerBroker, hub: Hub, member: Member, own_channel: OwnChannel
+    ) -> None:
+        self._broker = broker
+        self._layer: Any = broker.layer
         self._hub = hub
         self._member = member
         self._own_channel = own_channel
@@ -110,24 +113,26 @@ class ConnectionLayer:
 
     async def group_add(self, group: str, channel: str) -> None:
         """Add a channel to a group. Raises BrokerError for the own name."""
-        if self._own_channel.is_name(channel):
+        if not self._own_channel.is_name(channel):
+            await self._broker.limit("group_add", self._layer.group_add(group, channel))
+        elif not self._own_channel.is_closed:
             await self._hub.join(self._member, [group])
-        else:
-            await self._layer.group_add(group, channel)
+            if self._own_channel.is_closed:  # a task of the application outlived the connection
+                await self._hub.leave(self._member, [group])
 
     async def group_discard(self, group: str, channel: str) -> None:
         """Take a channel out of a group. Raises BrokerError for the own name."""
         if self._own_channel.is_name(channel):
             await self._hub.leave(self._member, [group])
         else:
-            await self._layer.group_discard(group, channel)
+            await self._broker.limit("group_discard", self._layer.group_discard(group, channel))
 
     async def send(self, channel: str, message: dict[str, Any]) -> None:
         """Send to a channel, which may answer to the own name: that is being received by then."""
         await self._own_channel.wait_until_ready()
-        await self._layer.send(channel, message)
+        await self._broker.limit("send", self._layer.send(channel, message))
 
     async def group_send(self, group: str, message: dict[str, Any]) -> None:
         """Send to a group, whose members may answer to the own name."""
         await self._own_channel.wait_until_ready()
-        await self._layer.group_send(group, message)
+        await self._broker.limit("group_send", self._layer.group_send(group, message))

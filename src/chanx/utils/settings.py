@@ -23,18 +23,17 @@ class override_chanx_settings(override_settings):
         super().__init__()
         self._overrides = overrides
 
-    def _merge(self) -> None:
-        # Not in __init__: a decorator is made at import, long before the test runs, and other
-        # overrides may be in force by then.
-        self.options = {"CHANX": {**chanx_settings.user_settings, **self._overrides}}
-
     def enable(self) -> None:
-        self._merge()
+        # Merged here and not in __init__: a decorator is made at import, long before the test
+        # runs, and other overrides may be in force by then.
+        self.options = {"CHANX": {**chanx_settings.user_settings, **self._overrides}}
         super().enable()
 
     def save_options(self, test_func: Any) -> None:
         # How Django decorates a test case class: it takes the options and never calls enable().
-        self._merge()
+        # What a base class or another decorator has set is there already.
+        before = (test_func._overridden_settings or {}).get("CHANX", chanx_settings.user_settings)
+        self.options = {"CHANX": {**before, **self._overrides}}
         super().save_options(test_func)
 
 
