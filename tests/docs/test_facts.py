@@ -111,6 +111,10 @@ def find_log_calls() -> Iterator[tuple[str, str]]:
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             if not isinstance(node, ast.Call):
                 continue
+            if ast.unparse(node.func) == "log_exception":
+                match node.args[1]:
+                    case ast.Constant(value=str(text)):
+                        yield text, "error"
             for function, event in itertools.pairwise([node.func, *node.args]):
                 match function, event:
                     case ast.Attribute(value, method), ast.Constant(value=str(text)):
