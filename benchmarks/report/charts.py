@@ -125,7 +125,7 @@ def make_bars(title: str, metric: Metric, figures: dict[str, Figure]) -> str:
 
 def make_lines(title: str, metric: Metric, axis: str, series: list[_Series]) -> str:
     """Return a chart with a line per peer, both axes logarithmic."""
-    left, right, top, bottom = 70, _WIDTH - 220, 64, 330
+    left, right, top, bottom = 70, _WIDTH - 236, 64, 330
     horizontal = _make_scale([x for line in series for x, _ in line.points], left, right)
     vertical = _make_scale([y for line in series for _, y in line.points], bottom, top)
     parts: list[str] = []

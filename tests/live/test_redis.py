@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import redis
 
-from tests.live.clients import connect, connect_all, control
+from tests.live.clients import Client, connect, connect_all, control
 from tests.live.conftest import LIVE_APPLICATION, LIVE_ENVIRONMENT
 from tests.live.processes import Process, RedisServer, Server, start_uvicorn
 
@@ -117,6 +117,22 @@ async def test_own_channel_is_reached_as_soon_as_its_name_is_known(pair: Pair) -
                 text = f"hello {number}"
                 await sender.send("direct", {"channel": name, "text": text})
                 assert await receiver.receive() == {"action": "text", "payload": text}
+
+
+async def test_own_channels_of_many_connections_at_once(pair: Pair) -> None:
+    paths = ["/ws/live/"] * 50
+    async with (
+        connect_all(pair.first, paths) as senders,
+        connect_all(pair.second, paths) as receivers,
+    ):
+
+        async def talk(sender: Client, receiver: Client) -> dict[str, Any]:
+            name = (await receiver.ask("name"))["payload"]
+            await sender.send("direct", {"channel": name, "text": "hello"})
+            return await receiver.receive()
+
+        messages = await asyncio.gather(*map(talk, senders, receivers))
+    assert messages == [{"action": "text", "payload": "hello"}] * 50
 
 
 async def test_plain_event_from_a_process_without_a_loop(pair: Pair) -> None:

@@ -16,7 +16,7 @@ __all__ = ["Decoder", "Encoder", "encode_json", "get_decoder", "get_encoder", "i
 FLAGS: Final = ("is_mine", "is_current")
 """The fields of a group message that differ from receiver to receiver."""
 
-_HUGE_NUMBER: Final = re.compile(r"\d[eE]\+?\d{3}|\d{300}")
+_HUGE_NUMBER: Final = re.compile(r"\d[eE]\+?\d{3}|\d{200}")
 _MAX_ERRORS_READ: Final = 500
 _MAX_REPLY: Final = 1024
 _MAX_TEXT: Final = 200

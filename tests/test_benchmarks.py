@@ -1,0 +1,105 @@
+"""The report of the benchmarks: figures, charts and the page in the docs come from the results."""
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from benchmarks.cases import get_cases
+from benchmarks.goals import evaluate_goals
+from benchmarks.peers import PEERS
+from benchmarks.report.charts import make_charts
+from benchmarks.report.page import BEGIN, END, fill_page
+from benchmarks.report.tables import make_tables
+from benchmarks.results import Results
+from benchmarks.runner import plan
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = f"# Title\n\n{BEGIN}\nold\n{END}\n\nThe end.\n"
+
+
+@pytest.fixture
+def results() -> Results:
+    """Three rounds of everything, in which Channels takes twenty times what the others take."""
+    results = Results()
+    for name, case in get_cases().items():
+        for variant in case.variants:
+            for peer in variant.peers or case.peers:
+                for drift in (1.0, 1.1, 0.9):
+                    time = drift * (200 if peer == "channels" else 10)
+                    value = {True: time, False: 1e6 / time}
+                    figures = {
+                        metric.key: 1.0 if metric.unit == "%" else value[metric.less_is_better]
+                        for metric in case.metrics
+                    }
+                    figures |= {"mib_1000": time, "mib_10000": time * 2} if case.growth else {}
+                    results.add(name, variant.label, peer, figures)
+    results.document["machine"] = dict.fromkeys(
+        ("date", "cores", "processor", "memory_gib", "system", "python", "redis"), "some"
+    )
+    results.document["goals"] = evaluate_goals(results)
+    return results
+
+
+def test_each_round_begins_with_another_peer_and_asks_each_peer_once() -> None:
+    case = get_cases()["live_echo"]
+    jobs = plan({"live_echo": case}, list(PEERS), quick=False, rounds=2)
+    rounds = [[job.peer for job in jobs[:8]], [job.peer for job in jobs[8:]]]
+    assert [sorted(peers) for peers in rounds] == [sorted(PEERS)] * 2
+    assert rounds[1] == [*rounds[0][1:], rounds[0][0]]
+
+
+def test_a_smoke_run_has_one_round_of_what_is_quick() -> None:
+    jobs = plan({"connect": get_cases()["connect"]}, list(PEERS), quick=True)
+    assert {job.variant.label for job in jobs} == {"session"}
+    assert len(jobs) == len({job.peer for job in jobs})
+
+
+def test_a_figure_is_the_median_with_its_range(results: Results) -> None:
+    figure = results.get("echo", "echo", "channels", "us")
+    assert figure is not None
+    assert (figure.low, figure.median, figure.high, figure.rounds) == (180, 200, 220, 3)
+    assert results.get("echo", "echo", "nobody", "us") is None
+
+
+def test_tables_tell_how_many_times_worse_than_ours(results: Results) -> None:
+    for name in ("echo", "live_echo"):
+        (table,) = make_tables(get_cases()[name], name, results)
+        ratios = {row[0]: row[-1] for row in table.rows}
+        assert ratios["Channels"] == "20.0x"
+        assert ratios["this chanx"] == "1.00x"
+
+
+def test_goals_compare_medians_and_leave_out_what_was_not_measured(results: Results) -> None:
+    reached = {goal["goal"]: goal["reached"] for goal in results.document["goals"]}
+    assert reached["echo in process, logs off: Channels' time, to ours"]
+    assert not reached["broadcast to 1,000, in memory: Channels' time per delivery, to ours"]
+    assert reached["broadcast to 1,000, in memory: delivered"]
+    assert evaluate_goals(Results()) == []
+
+
+def test_charts_are_well_formed_and_name_every_peer(results: Results) -> None:
+    for name, case in get_cases().items():
+        for file, content in make_charts(name, case, results):
+            assert file.endswith(".svg")
+            text = "".join(ElementTree.fromstring(content).itertext())
+            assert "this chanx" in text, file
+    assert list(make_charts("echo", get_cases()["echo"], Results())) == []
+
+
+def test_the_page_keeps_its_text_and_gets_the_figures(results: Results) -> None:
+    page = fill_page(PAGE, get_cases(), results)
+    assert page.startswith("# Title")
+    assert page.endswith("The end.\n")
+    assert "old" not in page
+    assert "| Channels | 200 | 180 to 220 | 20.0x |" in page
+    assert fill_page(page, get_cases(), results) == page
+    with pytest.raises(ValueError, match="figures"):
+        fill_page("no marks", get_cases(), results)
+
+
+def test_the_page_in_the_docs_agrees_with_the_last_results() -> None:
+    page = (ROOT / "docs" / "benchmarks.md").read_text("utf-8")
+    latest = ROOT / "benchmarks" / "results" / "latest.json"
+    results = Results.load(latest) if latest.exists() else Results()
+    assert fill_page(page, get_cases(), results) == page
