@@ -140,6 +140,9 @@ class Recorder(Watched):
             self._is_busy = False
             self.changed()
 
+    async def handle_frame(self, event: Event) -> None:
+        await self.handle_event(event)
+
     async def until_ended(self, count: int) -> None:
         await self.until(lambda: len(self.ended) >= count)
 

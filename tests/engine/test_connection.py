@@ -422,7 +422,8 @@ async def test_frames_leave_in_the_order_of_the_calls(start: Start) -> None:
     await settle()
     deliver(running, "too late")
     running.server.resume()
-    await in_time(asyncio.gather(*sending, closing))
+    await in_time(asyncio.gather(*sending))
+    await in_time(closing)
     assert running.server.texts == ["a", "b", "c", "d", "e"]
     assert running.server.sent[-1] == {"type": "websocket.close", "code": 4000}
     assert not running.server.has_overlap
@@ -558,7 +559,7 @@ async def test_progress_is_reported_when_the_outbox_has_become_empty(
     seen: list[bool] = []
     running.connection.on_progress = lambda: seen.append(running.connection.is_outbox_empty)
     running.server.stall()
-    sending: asyncio.Task[None] | None = None
+    sending: asyncio.Task[bool] | None = None
     if way == "deliver":
         deliver(running, "a")
     else:

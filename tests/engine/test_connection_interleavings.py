@@ -198,7 +198,7 @@ async def test_nothing_is_left_of_a_connection_however_it_ends(
     running = Running(on_event=handle, limits=limits)
     await running.begin()
     connection, server = running.connection, running.server
-    senders: list[asyncio.Task[None]] = []
+    senders: list[asyncio.Task[bool] | asyncio.Task[None]] = []
     was_cancelled = False
     for step in steps:
         if step == "frame":

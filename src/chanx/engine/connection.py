@@ -16,6 +16,7 @@ from typing import Any, Final, Protocol
 from chanx.codes import CloseCode
 from chanx.engine.limits import Limits
 from chanx.engine.tasks import cancel_and_wait, is_being_cancelled, spawn
+from chanx.engine.writers import get_writers
 
 __all__ = ["Connection", "Handler", "Problem", "State"]
 
@@ -27,6 +28,9 @@ without this one client could keep the loop to itself for as long as its data la
 """
 
 Event = MutableMapping[str, Any]
+_Queued = tuple[Event, int, "asyncio.Future[bool] | None"]
+"""What waits to be sent, its size, and whom to tell whether it was."""
+
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 
@@ -53,8 +57,11 @@ class Problem(Enum):
 class Handler(Protocol):
     """What a connection drives."""
 
+    async def handle_frame(self, event: Event) -> None:
+        """Handle a frame of the client. Must not raise but to end it all."""
+
     async def handle_event(self, event: Event) -> None:
-        """Handle one event of the socket or of the broker. Must not raise but to end it all."""
+        """Handle another event of the socket or one of the broker. Must not raise either."""
 
     def handle_problem(self, problem: Problem) -> None:
         """Be told that the connection is being given up. Must not raise."""
@@ -70,7 +77,7 @@ class Connection:
         self.frames_handled = 0
         """Text and binary frames of the client whose handling has ended, however it ended."""
         self.events_unhandled = 0
-        """Events of the broker that wait, or are being handled."""
+        """Events other than frames that wait, or are being handled."""
         self.dropped = 0
         """Frames that were to be sent when the connection was closing or closed."""
         self.on_progress: Callable[[], None] | None = None
@@ -86,13 +93,17 @@ class Connection:
         self._abort_handle: asyncio.Handle | None = None
         self._has_cancelled_reader = False
 
-        self._inbox: deque[tuple[Event, bool]] = deque()  # the flag: from the broker
+        # Queues exist while something is in them: an empty deque holds 760 bytes.
+        self._inbox: deque[tuple[Event, bool]] | None = None  # the flag: a frame
         self._inbox_events = 0
         self._inbox_room: asyncio.Future[None] | None = None
         self._worker: asyncio.Task[None] | None = None
         self._is_working = False
 
-        self._outbox: deque[tuple[Event, int, asyncio.Future[None] | None]] = deque()
+        self._outbox: deque[_Queued] | None = None
+        self._next: Event | None = None
+        """The frame with which the writer begins: most have this one only, and need no queue."""
+        self._writers = get_writers()
         self._outbox_bytes = 0
         self._held: deque[tuple[Event, int]] | None = None
         self._writer: asyncio.Task[None] | None = None
@@ -117,12 +128,13 @@ class Connection:
                 received += 1
                 if received % _TURN == 0:
                     await asyncio.sleep(0)
-                if event["type"] == "websocket.disconnect":
+                kind = event["type"]
+                if kind == "websocket.disconnect":
                     return int(event.get("code") or CloseCode.NO_STATUS)
-                if self.is_closing:
+                if self.state is not State.OPEN and self.is_closing:
                     continue
-                self._put(event, from_broker=False)
-                if len(self._inbox) >= self._limits.inbox:
+                self._put(event, kind == "websocket.receive")
+                if self._inbox and len(self._inbox) >= self._limits.inbox:
                     await self._wait_for_room()
         except asyncio.CancelledError:
             # Cancelled by the server, or by it as well?
@@ -149,7 +161,7 @@ class Connection:
         for handle in (self._abort_handle, self._close_timer):
             if handle:
                 handle.cancel()
-        self._inbox.clear()
+        self._inbox = None
         self._drop_outbox()  # first: a cancelled handler in send() would start a writer for it
         tasks = (self._worker, self._writer, self._closer)
         if not await cancel_and_wait(tasks, self._limits.cancel_timeout):
@@ -167,16 +179,20 @@ class Connection:
         if self._inbox_events >= self._limits.inbox_events:
             self._overflow(Problem.INBOX_FULL)
             return
-        self._inbox_events += 1
-        self.events_unhandled += 1
-        self._put(event, from_broker=True)
+        self._put(event, False)
 
-    def _put(self, event: Event, *, from_broker: bool) -> None:
-        self._inbox.append((event, from_broker))
-        if not self._is_working:
+    def _put(self, event: Event, is_frame: bool) -> None:
+        if not is_frame:
+            self.events_unhandled += 1
+        if self._is_working:
+            self._inbox = self._inbox or deque()
+            self._inbox.append((event, is_frame))
+            self._inbox_events += not is_frame
+        else:
             self._is_working = True
-            worker = spawn(self._work(), self._context)
-            self._worker = None if worker.done() else worker
+            worker = spawn(self._work(event, is_frame), self._context)
+            if not worker.done():
+                self._worker = worker
 
     async def _wait_for_room(self) -> None:
         self._inbox_room = asyncio.get_running_loop().create_future()
@@ -189,28 +205,49 @@ class Connection:
         if self._inbox_room and not self._inbox_room.done():
             self._inbox_room.set_result(None)
 
-    async def _work(self) -> None:
+    def _take(self, inbox: deque[tuple[Event, bool]]) -> tuple[Event, bool]:
+        event, is_frame = inbox.popleft()
+        self._inbox = inbox or None
+        self._inbox_events -= not is_frame
+        if self._inbox_room and len(inbox) < self._limits.inbox:
+            self._wake_reader()
+        return event, is_frame
+
+    async def _work(self, event: Event, is_frame: bool) -> None:
         try:
-            while self._inbox:
-                event, from_broker = self._inbox.popleft()
-                self._inbox_events -= from_broker
-                if len(self._inbox) < self._limits.inbox:
-                    self._wake_reader()
+            while True:
                 try:
-                    await self._handler.handle_event(event)
+                    if is_frame:
+                        await self._handler.handle_frame(event)
+                    else:
+                        await self._handler.handle_event(event)
                 except asyncio.CancelledError:
                     if is_being_cancelled():
                         raise
                 finally:
-                    if from_broker:
-                        self.events_unhandled -= 1
-                        self._report_progress()
-                    elif event["type"] == "websocket.receive":
+                    if is_frame:
                         self.frames_handled += 1
-                        self._report_progress()
+                    else:
+                        self.events_unhandled -= 1
+                    if self.on_progress:
+                        self.on_progress()
+                if not self._inbox:
+                    break
+                event, is_frame = self._take(self._inbox)
         finally:
-            self._is_working = False
             self._worker = None
+            if self._inbox:
+                # A handler has cancelled its own task. Later, for this one is still in the context.
+                asyncio.get_running_loop().call_soon(self._go_on)
+            else:
+                self._is_working = False
+
+    def _go_on(self) -> None:
+        self._is_working = False
+        if self._inbox:
+            event, is_frame = self._take(self._inbox)
+            self.events_unhandled -= not is_frame  # counted when it came
+            self._put(event, is_frame)
 
     # --- going out ----------------------------------------------------------------------------
 
@@ -224,51 +261,52 @@ class Connection:
         """Give the server an event that is neither of these, as an ASGI extension defines it."""
         await self._transmit(event)
 
-    async def send(self, event: Event, *, wait: bool = True) -> None:
-        """Send a frame after all that was queued before it.
+    async def send(self, event: Event, wait: bool = True) -> bool:
+        """Send a frame after all that was queued before it; tell whether it was not dropped.
 
         With ``wait`` the call returns when the server has taken it, so a client that reads slowly
         slows the handler that talks to it and nobody else. Without, when it is queued, or, with the
-        outbox full, when it is sent. A frame for
-        a connection that is closing or closed is counted in ``dropped`` and nothing more: the
-        reader is about to tell the application.
+        outbox full, when it is sent. A frame for a connection that is closing or closed is counted
+        in ``dropped`` and nothing more: the reader is about to tell the application.
         """
         if self.state is not State.OPEN:
             self.dropped += 1
-        elif not wait and self._has_room(self._outbox, size := _get_size(event)):
+            return False
+        if not wait and self._has_room(self._outbox, size := _get_size(event)):
             self._queue(event, size)
-        elif self._is_writing or self._outbox:
-            await self._send_in_turn(event)
-        else:
-            # Nothing is queued: the caller's own task is the writer.
-            self._is_writing = self._is_lent = True
-            try:
-                # Not through _transmit(): one coroutine less on the way of every reply.
-                await self._send(event)
-                self._sent += 1
-                if self._sent % _TURN == 0:
-                    await asyncio.sleep(0)
-            except Exception as error:
-                self._lose(error)
-            finally:
-                self._is_writing = self._is_lent = False
-                if self._outbox:
-                    self._start_writer()
-                else:
-                    self._report_progress()
+            return True
+        if self._is_writing:
+            return await self._send_in_turn(event)
+        # Nothing is queued: the caller's own task is the writer.
+        self._is_writing = self._is_lent = True
+        try:
+            # Not through _transmit(): one coroutine less on the way of every reply.
+            await self._send(event)
+            self._sent += 1
+            if self._sent % _TURN == 0:
+                await asyncio.sleep(0)
+        except Exception as error:
+            self._lose(error)
+            return False
+        finally:
+            self._is_writing = self._is_lent = False
+            if self._outbox:
+                self._start_writer()
+            elif self.on_progress:
+                self.on_progress()
+        return True
 
     def deliver(self, text: str, size: int) -> None:
         """Queue the text of a broadcast, of this many bytes, without waiting for anything."""
-        if self.is_closing or (self._held is None and self.state is State.CONNECTING):
+        event = {"type": "websocket.send", "text": text}
+        if self.state is State.OPEN and self._held is None and not self._is_writing:
+            self._start_writer(event)
+        elif self.is_closing or (self._held is None and self.state is State.CONNECTING):
             self.dropped += 1
-            return
-        queue = self._outbox if self._held is None else self._held
-        if not self._has_room(queue, size):
+        elif not self._has_room(self._outbox if self._held is None else self._held, size):
             self.dropped += 1
             self._overflow(Problem.OUTBOX_FULL)
-            return
-        event = {"type": "websocket.send", "text": text}
-        if self._held is None:
+        elif self._held is None:
             self._queue(event, size)
         else:
             self._held.append((event, size))
@@ -295,7 +333,7 @@ class Connection:
         self.dropped += len(self._held or ())
         self._held = None
         self.state = State.CLOSING
-        self._inbox.clear()
+        self._inbox = None
         self._wake_reader()
         # A client that does not read does not take the close frame either.
         self._close_timer = asyncio.get_running_loop().call_later(
@@ -311,7 +349,8 @@ class Connection:
         else:
             await self._transmit(event)
         self._close_timer.cancel()
-        self._report_progress()
+        if self.on_progress:
+            self.on_progress()
 
     @property
     def is_closing(self) -> bool:
@@ -323,43 +362,61 @@ class Connection:
         """Nothing is queued, kept back or on its way to the server."""
         return not (self._outbox or self._held or self._is_writing)
 
-    async def _send_in_turn(self, event: Event) -> None:
-        sent = asyncio.get_running_loop().create_future()
+    async def _send_in_turn(self, event: Event) -> bool:
+        sent: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._outbox = self._outbox or deque()
         self._outbox.append((event, 0, sent))
-        await sent
+        return await sent
 
     def _queue(self, event: Event, size: int) -> None:
-        self._outbox.append((event, size, None))
-        self._outbox_bytes += size
-        if not self._is_writing:
-            self._start_writer()
+        if self._is_writing:
+            self._outbox = self._outbox or deque()
+            self._outbox.append((event, size, None))
+            self._outbox_bytes += size
+        else:
+            self._start_writer(event)
 
-    def _has_room(self, queue: deque[Any], size: int) -> bool:
+    def _has_room(self, queue: deque[Any] | None, size: int) -> bool:
         """Tell whether a frame may be queued; one that finds nothing waiting always may."""
         limits = self._limits
         return not queue or (
             len(queue) < limits.outbox_frames and self._outbox_bytes + size <= limits.outbox_bytes
         )
 
-    def _start_writer(self) -> None:
+    def _start_writer(self, event: Event | None = None) -> None:
         self._is_writing = True
-        writer = spawn(self._write())
-        self._writer = None if writer.done() else writer
+        self._next = event
+        self._writers.add(self)
 
-    async def _write(self) -> None:
+    async def write(self, task: asyncio.Task[Any]) -> None:
+        """Send what is queued: the writer, which runs in this task."""
+        self._writer = task
+        event, self._next = self._next, None
+        sent = None
         try:
-            while self._outbox:
-                event, size, sent = self._outbox.popleft()
-                self._outbox_bytes -= size
+            while True:
+                if event is None:
+                    if not self._outbox:
+                        break
+                    event, size, sent = self._outbox.popleft()
+                    self._outbox_bytes -= size
+                was_sent = False
                 try:
-                    await self._transmit(event)
+                    # Not through _transmit(): one coroutine less on the way of every delivery.
+                    await self._send(event)
+                    was_sent = True
+                except Exception as error:
+                    self._lose(error)
                 finally:
                     if sent and not sent.done():
-                        sent.set_result(None)
+                        sent.set_result(was_sent)
+                event = None
         finally:
             self._is_writing = False
             self._writer = None
-            self._report_progress()
+            self._outbox = self._outbox or None
+            if self.on_progress:
+                self.on_progress()
 
     async def _transmit(self, event: Event) -> bool:
         """Give an event to the server; False: it takes no more."""
@@ -384,11 +441,12 @@ class Connection:
         self._drop_outbox()
 
     def _drop_outbox(self) -> None:
-        self.dropped += len(self._outbox) + len(self._held or ())
-        for _, _, sent in self._outbox:
+        queued, self._outbox = self._outbox or (), None
+        self.dropped += len(queued) + len(self._held or ()) + (self._next is not None)
+        self._next = None
+        for _, _, sent in queued:
             if sent and not sent.done():
-                sent.set_result(None)
-        self._outbox.clear()
+                sent.set_result(False)
         self._held = None
         self._outbox_bytes = 0
 
@@ -399,7 +457,7 @@ class Connection:
             self.state = State.CLOSING
             self._handler.handle_problem(problem)
             self._drop_outbox()
-            self._inbox.clear()
+            self._inbox = None
             self._wake_reader()
             self._closer = asyncio.get_running_loop().create_task(self._force_close())
 
@@ -414,18 +472,13 @@ class Connection:
             async with asyncio.timeout(self._limits.close_timeout):
                 # A task of the application's may be in send(); it is not ours to cancel.
                 if self._is_lent:
-                    await self._send_in_turn(event)
-                    was_told = True
+                    was_told = await self._send_in_turn(event)
                 else:
                     was_told = await self._transmit(event)
         self._is_writing = self._is_lent
         self._closer = None
         if not was_told:
             self.abort(code)
-
-    def _report_progress(self) -> None:
-        if self.on_progress:
-            self.on_progress()
 
 
 def _get_size(event: Event) -> int:

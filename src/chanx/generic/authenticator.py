@@ -12,7 +12,9 @@ from typing import Any, Final, Protocol, cast
 from channels.db import database_sync_to_async
 from django.db.models import QuerySet
 from django.db.models.manager import BaseManager
+from django.http import HttpRequest
 from rest_framework import permissions
+from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.generics import GenericAPIView
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -146,7 +148,7 @@ class ChanxWebsocketAuthenticator:
             )
         )
 
-    def _perform(self, view: "_HandshakeView", scope: Mapping[str, Any]) -> Response:
+    def _perform(self, view: "_HandshakeView", scope: Mapping[str, Any]) -> Response | None:
         url_route = scope.get("url_route", {})
         args, kwargs = url_route.get("args", ()), url_route.get("kwargs", {})
         request: Any = make_request(scope, self.auth_method)
@@ -154,14 +156,16 @@ class ChanxWebsocketAuthenticator:
         # place for the token; which sites may open sockets is for an origin check to say.
         request._dont_enforce_csrf_checks = True
         view.setup(request, *args, **kwargs)
-        response = cast("Response", view.dispatch(request, *args, **kwargs))
+        response = view.perform(request)
         # A class may return a lazy user: loaded here, where the database may be asked.
         getattr(view.request.user, "is_authenticated", None)
         return response
 
-    def _make_result(self, view: "_HandshakeView", response: Response) -> AuthenticationResult:
+    def _make_result(
+        self, view: "_HandshakeView", response: Response | None
+    ) -> AuthenticationResult:
         self.request = view.request
-        if not view.has_passed:
+        if response is not None:
             # A project's exception handler may answer with anything that DRF renders, and with a
             # status that means success. It decides what the client is told, not who gets in.
             data = json.loads(json.dumps(response.data, cls=JSONEncoder))
@@ -178,33 +182,34 @@ class ChanxWebsocketAuthenticator:
 
 
 class _HandshakeView(GenericAPIView[Any]):
-    """A view whose every method answers 200 when the checks of DRF have passed."""
+    """The view that authentication, permission and throttle classes get to see.
+
+    ``perform`` does what DRF's ``dispatch`` does up to the handler of a method, and leaves out what
+    makes an HTTP response: negotiation, versioning, headers, rendering.
+    """
 
     filter_backends = ()
     source: Any = None
     """The consumer's ``queryset``."""
     obj: Any = None
-    has_passed = False
-    """All checks have passed: set at the one place where they have."""
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        # As DRF's, without content negotiation and versioning: a handshake has neither.
-        self.format_kwarg = None
-        request.accepted_renderer = JSONRenderer()
-        request.accepted_media_type = JSONRenderer.media_type
-        request.version = request.versioning_scheme = None
-        self.perform_authentication(request)
-        self.check_permissions(request)
-        self.check_throttles(request)
-
-    def _handle(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        if has_queryset(self.source):
-            self.obj = self.get_object()
-        self.has_passed = True
-        return Response()
-
-    get = post = put = patch = delete = head = _handle
-    options: Any = _handle
+    def perform(self, request: HttpRequest) -> Response | None:
+        """Return None when all checks have passed, and else what DRF would answer."""
+        self.request = self.initialize_request(request, *self.args, **self.kwargs)
+        self.request.accepted_renderer = JSONRenderer()
+        self.request.accepted_media_type = JSONRenderer.media_type
+        self.request.version = self.request.versioning_scheme = None
+        try:
+            if str(request.method).lower() not in AUTH_METHODS:
+                raise MethodNotAllowed(str(request.method))
+            self.perform_authentication(self.request)
+            self.check_permissions(self.request)
+            self.check_throttles(self.request)
+            if has_queryset(self.source):
+                self.obj = self.get_object()
+        except Exception as error:
+            return self.handle_exception(error)
+        return None
 
     def get_queryset(self) -> "QuerySet[Any]":
         if not is_queryset(self.source):
@@ -245,7 +250,7 @@ def _or_default(classes: Sequence[Any] | None, setting: str) -> Sequence[Any]:
     return cast("Sequence[Any]", getattr(api_settings, setting)) if classes is None else classes
 
 
-async def _run_in_thread(function: Any, *args: Any) -> Response:
+async def _run_in_thread(function: Any, *args: Any) -> Response | None:
     """Call a function in the thread for database work, and give up waiting at the deadline.
 
     The task is waited for, not awaited: cancelling a call that runs in a thread waits for its end.
@@ -256,7 +261,7 @@ async def _run_in_thread(function: Any, *args: Any) -> Response:
     done, _ = await asyncio.wait({task}, timeout=_DEADLINE)
     if not done:
         raise TimeoutError(f"Authentication took more than {_DEADLINE:g} s")
-    return cast("Response", task.result())
+    return cast("Response | None", task.result())
 
 
 _running: set[asyncio.Future[Any]] = set()

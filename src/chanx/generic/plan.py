@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from chanx.engine.codec import Decoder, Encoder, get_decoder, get_encoder
-from chanx.messages.base import BaseMessage, get_actions
+from chanx.messages.base import BaseIncomingMessage, BaseMessage, get_actions
 from chanx.settings import chanx_settings
 
 __all__ = ["ClassPlan", "Options", "get_plan"]
@@ -58,7 +58,7 @@ def get_plan(consumer: type[Any], base: type[Any]) -> ClassPlan:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The behaviour of one connection: the consumer's attributes, or else the settings."""
+    """The behaviour of a connection: the consumer's attributes, or else the settings."""
 
     send_completion: bool
     send_immediately: bool
@@ -72,20 +72,44 @@ class Options:
     @classmethod
     def resolve(cls, consumer: Any) -> "Options":
         """Read the attributes of a consumer, and the settings where they are None."""
+        settings = chanx_settings.get_all()
 
         def choose(own: Any, setting: str) -> Any:
-            return getattr(chanx_settings, setting) if own is None else own
+            return settings[setting] if own is None else own
 
-        names = (chanx_settings.MESSAGE_ACTION_KEY, chanx_settings.CAMELIZE)
-        return cls(
-            send_completion=choose(consumer.send_completion, "SEND_COMPLETION"),
-            send_immediately=choose(consumer.send_message_immediately, "SEND_MESSAGE_IMMEDIATELY"),
-            send_authentication=choose(
-                consumer.send_authentication_message, "SEND_AUTHENTICATION_MESSAGE"
-            ),
-            log_received=choose(consumer.log_received_message, "LOG_RECEIVED_MESSAGE"),
-            log_sent=choose(consumer.log_sent_message, "LOG_SENT_MESSAGE"),
-            ignored_actions=frozenset(choose(consumer.log_ignored_actions, "LOG_IGNORED_ACTIONS")),
-            encoder=get_encoder(*names),
-            decoder=get_decoder(consumer.INCOMING_MESSAGE_SCHEMA, *names),
+        return _make_options(
+            consumer.INCOMING_MESSAGE_SCHEMA,
+            settings["MESSAGE_ACTION_KEY"],
+            settings["CAMELIZE"],
+            choose(consumer.send_completion, "SEND_COMPLETION"),
+            choose(consumer.send_message_immediately, "SEND_MESSAGE_IMMEDIATELY"),
+            choose(consumer.send_authentication_message, "SEND_AUTHENTICATION_MESSAGE"),
+            choose(consumer.log_received_message, "LOG_RECEIVED_MESSAGE"),
+            choose(consumer.log_sent_message, "LOG_SENT_MESSAGE"),
+            frozenset(choose(consumer.log_ignored_actions, "LOG_IGNORED_ACTIONS")),
         )
+
+
+@functools.lru_cache(maxsize=1024)
+def _make_options(
+    schema: type[BaseIncomingMessage],
+    action_key: str,
+    camelize: bool,
+    send_completion: bool,
+    send_immediately: bool,
+    send_authentication: bool,
+    log_received: bool,
+    log_sent: bool,
+    ignored_actions: frozenset[str],
+) -> Options:
+    """Connections with the same options share one object."""
+    return Options(
+        send_completion=send_completion,
+        send_immediately=send_immediately,
+        send_authentication=send_authentication,
+        log_received=log_received,
+        log_sent=log_sent,
+        ignored_actions=ignored_actions,
+        encoder=get_encoder(action_key, camelize),
+        decoder=get_decoder(schema, action_key, camelize),
+    )

@@ -238,11 +238,13 @@ class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generi
         Nothing happens when the client is gone.
         """
         driver = self._driver
-        encoder = driver.options.encoder
+        options = driver.options
         if driver.plan.sends_directly:
-            await driver.send_text(encoder.encode(message), message.action)
+            event = {"type": "websocket.send", "text": options.encoder.encode(message)}
+            if await driver.connection.send(event, options.send_immediately) and options.log_sent:
+                driver.log_sent(message.action)
         else:
-            await self.send_json(encoder.to_content(message))
+            await self.send_json(options.encoder.to_content(message))
 
     async def send_json(self, content: Any, close: bool | int = False) -> None:
         """Send a dict, or what else JSON can hold, and close afterwards if asked to."""

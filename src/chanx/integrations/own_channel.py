@@ -23,7 +23,8 @@ class OwnChannel:
         self._on_event = on_event
         self._name: str | None = None
         self._reader: asyncio.Task[None] | None = None
-        self._ready = asyncio.Event()
+        self._is_ready = False
+        self._waiting: asyncio.Event | None = None
         self._loop = asyncio.get_running_loop()
         # The connection's log fields, and not those of the message whose handler reads the name.
         self._context = copy_context()
@@ -51,15 +52,16 @@ class OwnChannel:
         no layer tells when it is in force. So an event of our own is sent until it comes through.
         Raises BrokerTimeout.
         """
-        if self._name is None or self._ready.is_set():
+        if self._name is None or self._is_ready:
             return
+        self._waiting = self._waiting or asyncio.Event()
         try:
             async with asyncio.timeout(DEADLINE):
-                while not self._ready.is_set():
+                while not self._is_ready:
                     await self._broker.layer.send(self._name, {"type": _READY})
                     try:
                         async with asyncio.timeout(_PROBE_INTERVAL):
-                            await self._ready.wait()
+                            await self._waiting.wait()
                     except TimeoutError:
                         continue
         except TimeoutError as error:
@@ -80,7 +82,9 @@ class OwnChannel:
 
     async def _handle(self, event: dict[str, Any]) -> None:
         if event.get("type") == _READY:
-            self._ready.set()
+            self._is_ready = True
+            if self._waiting:
+                self._waiting.set()
         else:
             await self._on_event(event)
 
