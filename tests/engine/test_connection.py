@@ -254,6 +254,24 @@ async def test_cancellation_of_something_that_a_handler_awaits_costs_that_event_
     assert running.connection.frames_handled == 3
 
 
+async def test_handler_that_cancels_its_own_task_does_not_strand_what_waits(start: Start) -> None:
+    async def cancel_first(event: Event) -> None:
+        if event["text"] == "first":
+            task = asyncio.current_task()
+            assert task
+            running.server.put(frame("second"), frame("third"))
+            await settle()  # until they wait behind this one
+            task.cancel()
+            await asyncio.sleep(PATIENCE)
+
+    running = await start(on_event=cancel_first)
+    running.server.put(frame("first"))
+    await running.handler.until_ended(2)
+    assert [event["text"] for event in running.handler.ended] == ["second", "third"]
+    assert running.connection.frames_handled == 3
+    await running.end()
+
+
 async def test_handler_runs_in_the_context_of_its_connection_whoever_queued_the_event(
     start: Start,
 ) -> None:

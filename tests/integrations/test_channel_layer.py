@@ -315,6 +315,39 @@ async def test_refreshing_ends_with_the_last_member_and_starts_again(
 # --- the hub of a process -------------------------------------------------------------------------
 
 
+class StoringLayer(InMemoryChannelLayer):
+    """Gives what it has in store without suspending, as the Redis pub/sub layer does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.store: list[dict[str, Any]] = []
+
+    async def receive(self, channel: str) -> Any:
+        return self.store.pop(0) if self.store else await super().receive(channel)
+
+
+@pytest.mark.parametrize("kind", ["group message", "event"])
+async def test_events_that_come_all_at_once_overfill_nothing(
+    connect: Connect, use_layer: UseLayer, kind: str
+) -> None:
+    """They are more than an outbox or an inbox holds, and the client takes each at once."""
+
+    class Consumer(RoomConsumer):
+        async def direct(self, event: dict[str, Any]) -> None:
+            await self.send_json({"number": event["number"]})
+
+    layer = use_layer(StoringLayer())
+    client = await connect(Consumer.as_asgi())
+    for number in range(3_000):
+        message = {"type": "direct", "number": number}
+        text = f'{{"number":{number}}}'
+        layer.store.append(message if kind == "event" else event(text).to_dict())
+    await layer.group_send("room", layer.store.pop())  # wakes the reader
+    received = [await client.receive_json_from() for _ in range(3_000)]
+    assert [message["number"] for message in received] == [2_999, *range(2_999)]
+    await client.disconnect()
+
+
 async def test_hub_is_one_per_layer(use_layer: UseLayer) -> None:
     layer = use_layer(InMemoryChannelLayer())
     found = get_hub("default")

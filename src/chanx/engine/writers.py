@@ -31,23 +31,27 @@ class Writers:
 
     def __init__(self) -> None:
         self._waiting: deque[Writer] = deque()
-        self._is_due = False
+        self._is_running = False
 
     def add(self, writer: Writer) -> None:
         """Run a writer in the next turn of the loop."""
         self._waiting.append(writer)
-        if not self._is_due:
-            self._is_due = True
-            asyncio.get_running_loop().call_soon(self._start)
+        if not self._is_running:
+            self._is_running = True
+            self._start()
 
     def _start(self) -> None:
+        spawn_detached(self._run(), "chanx writers")
+        # After the task's first step.
+        asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        # Whoever keeps a task waiting has it alone, and another task goes on with the rest. So
+        # nobody waits for anybody else's socket.
         if self._waiting:
-            spawn_detached(self._run(), "chanx writers")
-            # After the task's first step: when a writer keeps it waiting, it is that writer's
-            # alone, and another task goes on with the rest. So nobody waits for anybody's socket.
-            asyncio.get_running_loop().call_soon(self._start)
+            self._start()
         else:
-            self._is_due = False
+            self._is_running = False
 
     async def _run(self) -> None:
         task: Any = asyncio.current_task()
