@@ -12,7 +12,8 @@ from benchmarks.goals import evaluate_goals
 from benchmarks.machine import describe_machine, get_versions
 from benchmarks.peers import PEERS
 from benchmarks.report.charts import make_charts
-from benchmarks.report.page import update_page
+from benchmarks.report.page import make_figures, update_page
+from benchmarks.report.summary import make_summary
 from benchmarks.report.tables import make_goals_table, make_tables
 from benchmarks.results import Results
 from benchmarks.runner import plan, run
@@ -20,6 +21,7 @@ from benchmarks.runner import plan, run
 _ROOT = Path(__file__).resolve().parent.parent
 _FOLDER = _ROOT / "benchmarks" / "results"
 _PAGE = _ROOT / "docs" / "benchmarks.md"
+_README = _ROOT / "README.md"
 
 
 def main(arguments: list[str]) -> int:
@@ -49,7 +51,7 @@ def main(arguments: list[str]) -> int:
     if not is_part:
         results.save(_FOLDER / "latest.json")
         _publish(cases, results)
-        print("\nWritten: benchmarks/results, docs/benchmarks.md")
+        print("\nWritten: benchmarks/results, docs/benchmarks.md, README.md")
     else:
         # Figures of different runs do not compare, so a part never becomes part of the whole.
         results.save(_FOLDER / "partial.json")
@@ -78,7 +80,8 @@ def _print(cases: dict[str, Case], results: Results) -> None:
 
 def _publish(cases: dict[str, Case], results: Results) -> None:
     _write_charts(cases, results, _FOLDER)
-    update_page(_PAGE, cases, results)
+    update_page(_PAGE, make_figures(cases, results))
+    update_page(_README, make_summary(results))
 
 
 def _write_charts(cases: dict[str, Case], results: Results, folder: Path) -> None:

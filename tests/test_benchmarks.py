@@ -9,7 +9,8 @@ from benchmarks.cases import get_cases
 from benchmarks.goals import evaluate_goals
 from benchmarks.peers import PEERS
 from benchmarks.report.charts import make_charts
-from benchmarks.report.page import BEGIN, END, fill_page
+from benchmarks.report.page import BEGIN, END, fill_page, make_figures
+from benchmarks.report.summary import make_summary
 from benchmarks.report.tables import make_tables
 from benchmarks.results import Results
 from benchmarks.runner import plan
@@ -88,18 +89,33 @@ def test_charts_are_well_formed_and_name_every_peer(results: Results) -> None:
 
 
 def test_the_page_keeps_its_text_and_gets_the_figures(results: Results) -> None:
-    page = fill_page(PAGE, get_cases(), results)
+    page = fill_page(PAGE, make_figures(get_cases(), results))
     assert page.startswith("# Title")
     assert page.endswith("The end.\n")
     assert "old" not in page
     assert "| Channels | 200 | 180 to 220 | 20.0x |" in page
-    assert fill_page(page, get_cases(), results) == page
+    assert fill_page(page, make_figures(get_cases(), results)) == page
     with pytest.raises(ValueError, match="figures"):
-        fill_page("no marks", get_cases(), results)
+        fill_page("no marks", "figures")
 
 
-def test_the_page_in_the_docs_agrees_with_the_last_results() -> None:
-    page = (ROOT / "docs" / "benchmarks.md").read_text("utf-8")
+def test_the_summary_has_a_column_for_each_peer(results: Results) -> None:
+    lines = make_summary(results).splitlines()
+    (echo,) = (line for line in lines if line.startswith("| a message in"))
+    assert echo.split(" | ")[4] == "200"  # Channels
+    assert {line.count("|") for line in lines if line.startswith("|")} == {len(PEERS) + 2}
+    charts = {
+        file for name, case in get_cases().items() for file, _ in make_charts(name, case, results)
+    }
+    assert {line.rpartition("/")[2].rstrip(")") for line in lines if "](" in line} <= charts
+
+
+def test_the_docs_and_the_readme_agree_with_the_last_results() -> None:
     latest = ROOT / "benchmarks" / "results" / "latest.json"
     results = Results.load(latest) if latest.exists() else Results()
-    assert fill_page(page, get_cases(), results) == page
+    for path, figures in {
+        "docs/benchmarks.md": make_figures(get_cases(), results),
+        "README.md": make_summary(results),
+    }.items():
+        page = (ROOT / path).read_text("utf-8")
+        assert fill_page(page, figures) == page

@@ -4,14 +4,16 @@ import asyncio
 import json
 import logging
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import structlog
 from channels.layers import InMemoryChannelLayer
+from pydantic import field_validator
 from rest_framework.permissions import IsAuthenticated
 
 from chanx.generic.authenticator import ChanxWebsocketAuthenticator
+from chanx.messages.base import BaseIncomingMessage, BaseMessage
 from chanx.messages.incoming import PingMessage
 from chanx.testing import WebsocketCommunicator
 from chanx.utils.settings import settings_context
@@ -92,6 +94,48 @@ async def test_life_of_a_connection_is_logged(vary: Vary, logs: list[Any]) -> No
     assert {line["log_level"] for line in logs} == {"info"}
     assert logs[1]["received_action"] == "ping"
     assert logs[3]["code"] == 4000
+
+
+async def test_validator_does_not_see_the_action_of_the_frame_before(
+    connect: Connect, logs: list[Any]
+) -> None:
+    class Checked(BaseMessage):
+        action: Literal["checked"] = "checked"
+
+        @field_validator("action")
+        @classmethod
+        def check(cls, value: str) -> str:
+            log.info("own validator")
+            return value
+
+    class Incoming(BaseIncomingMessage):
+        message: PingMessage | Checked
+
+    class Consumer(OpenConsumer):
+        INCOMING_MESSAGE_SCHEMA = Incoming
+
+    client = await connect(Consumer.as_asgi())
+    await client.send_message(PingMessage())
+    await client.send_message(Checked(payload=None))
+    await client.receive_all_json()
+    line = find(logs, "own validator")[-1]
+    assert line["received_action"] is None
+    assert line["message_id"] == find(logs, "Received websocket json")[-1]["message_id"]
+
+
+async def test_frame_that_was_dropped_is_not_logged_as_sent(
+    vary: Vary, connect: Connect, logs: list[Any]
+) -> None:
+    class Consumer(OpenConsumer):
+        async def do_close(self) -> None:
+            await self.close()
+            await self.send_message(EchoMessage())
+
+    client = await connect(vary(Consumer))
+    await client.send_json_to({"action": "do", "payload": "close"})
+    await client.assert_closed(1000)
+    sent = [line["sent_action"] for line in find(logs, "Sent websocket json")]
+    assert sent == ["authentication"]
 
 
 async def test_frames_have_an_id_and_an_action(

@@ -10,5 +10,5 @@ CASE = Case(
     metrics=(Metric("us", "time per message", "µs"),),
     variants=(Variant("echo", {"seconds": 1.0}, quick={"seconds": 0.1}),),
     peers=ALL,
-    rounds=7,
+    rounds=9,
 )

@@ -14,11 +14,11 @@ CASE = Case(
     variants=(
         Variant(
             "echo",
-            {"connections": 50, "in_flight": 2, "seconds": 2.0},
+            {"connections": 50, "in_flight": 2, "seconds": 1.0},
             quick={"seconds": 0.2},
         ),
     ),
     peers=ALL,
-    rounds=5,
+    rounds=9,
     servers=1,
 )

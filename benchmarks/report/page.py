@@ -1,4 +1,4 @@
-"""The figures in docs/benchmarks.md: written between two marks, from the results alone."""
+"""Figures in a page: written between two marks, from the results alone."""
 
 from pathlib import Path
 
@@ -13,22 +13,22 @@ END = "<!-- end of figures -->"
 _CHARTS = "../benchmarks/results"
 
 
-def update_page(path: Path, cases: dict[str, Case], results: Results) -> None:
-    """Write the figures into the page."""
-    path.write_text(fill_page(path.read_text("utf-8"), cases, results), "utf-8")
+def update_page(path: Path, figures: str) -> None:
+    """Write the figures into a page."""
+    path.write_text(fill_page(path.read_text("utf-8"), figures), "utf-8")
 
 
-def fill_page(text: str, cases: dict[str, Case], results: Results) -> str:
-    """Return the text of the page with the figures between the marks. Raises ValueError."""
+def fill_page(text: str, figures: str) -> str:
+    """Return the text of a page with the figures between the marks. Raises ValueError."""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise ValueError(f"The page has no {BEGIN} and {END}")
-    return f"{before}{BEGIN}\n\n{make_figures(cases, results)}\n\n{END}{after}"
+    return f"{before}{BEGIN}\n\n{figures}\n\n{END}{after}"
 
 
 def make_figures(cases: dict[str, Case], results: Results) -> str:
-    """Return goals, tables and charts as Markdown."""
+    """Return goals, tables and charts as Markdown, for docs/benchmarks.md."""
     if not results.document["cases"]:
         return "No results yet: `make bench` writes them here."
     parts = [_describe_machine(results)]

@@ -44,10 +44,6 @@ class ChanxSettings:
             raise ImproperlyConfigured(f"CHANX must be a dictionary, not {type(found).__name__}")
         return found
 
-    def get_all(self) -> dict[str, Any]:
-        """Return all settings as they are now: the defaults, and the site's values over them."""
-        return {**DEFAULTS, **self.user_settings}
-
     def __getattr__(self, name: str) -> Any:
         # Called only for names that are not attributes: the annotations above create none.
         if name not in DEFAULTS:

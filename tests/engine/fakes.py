@@ -63,7 +63,7 @@ class Server(Watched):
         self.sent: list[Event] = []
         self.calls = 0
         """How many times send() was entered."""
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         """Raised by send() instead of taking the event."""
         self._is_reading = asyncio.Event()
         self._is_reading.set()

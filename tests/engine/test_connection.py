@@ -9,7 +9,7 @@ import pytest
 from chanx.codes import CloseCode
 from chanx.engine.connection import Connection, Event, Problem, State
 from chanx.engine.limits import Limits
-from tests.engine.fakes import PATIENCE, Running, Start, frame, settle, text_event
+from tests.engine.fakes import PATIENCE, Running, Server, Start, frame, settle, text_event
 
 label: contextvars.ContextVar[str] = contextvars.ContextVar("label", default="none")
 
@@ -995,6 +995,69 @@ async def test_unexpected_error_of_the_server_strands_nobody(start: Start) -> No
     assert not stranded
 
 
+async def test_cancellation_that_comes_out_of_the_server_strands_nobody(start: Start) -> None:
+    running = await start()
+    running.server.stall()
+    deliver(running, "a")
+    waiting = asyncio.create_task(running.connection.send(text_event("b")))
+    await settle()
+    running.server.error = asyncio.CancelledError()
+    running.server.resume()
+    await in_time(waiting)
+    assert waiting.result() is False
+    assert running.handler.problems == [Problem.SERVER_REFUSES]
+    assert running.connection.is_outbox_empty
+    running.server.error = None
+    deliver(running, "c")
+    await settle()
+    assert running.server.texts == []
+    assert running.connection.dropped == 2
+
+
+async def test_event_that_came_before_the_close_is_not_begun_after_it(start: Start) -> None:
+    running = await start()
+    running.connection.enqueue({"type": "event"})
+    begun = len(running.handler.begun)  # with eager tasks it was handled at once
+    await running.connection.close(4000)
+    await settle()
+    assert len(running.handler.begun) == begun
+    assert running.connection.events_unhandled == 0
+
+
+async def test_send_tells_whether_the_frame_was_dropped(start: Start) -> None:
+    running = await start()
+    assert await running.connection.send(text_event("a")) is True
+    assert await running.connection.send(text_event("b"), wait=False) is True
+    running.server.stall()
+    deliver(running, "c")
+    last = asyncio.create_task(running.connection.send(text_event("d")))
+    await settle()
+    running.server.error = OSError()
+    running.server.resume()
+    await in_time(last)
+    assert last.result() is False
+    assert await running.connection.send(text_event("e")) is False
+
+
+async def test_frame_sent_without_wait_is_written_in_the_context_of_its_sender(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    take = Server.send
+
+    async def send(server: Server, event: Event) -> None:
+        seen.append(label.get())
+        await take(server, event)
+
+    monkeypatch.setattr(Server, "send", send)
+    running = await start()
+    seen.clear()
+    label.set("mine")
+    await running.connection.send(text_event("a"), wait=False)
+    await running.server.until_texts(1)
+    assert seen == ["mine"]
+
+
 async def test_connection_stays_closed_when_the_server_answers_a_cancellation_with_an_error(
     start: Start,
 ) -> None:
@@ -1145,9 +1208,12 @@ async def test_error_of_receive_propagates_after_cleaning_up(start: Start) -> No
     running.task.cancel()
     await settle()
 
+    frames = [frame("a")]
+
     async def receive() -> Event:
-        if not running.handler.begun:
-            return frame("a")
+        if frames:
+            return frames.pop()
+        await running.handler.until(lambda: bool(running.handler.begun))
         raise RuntimeError("broken server")
 
     running.handler.on_event = gate

@@ -1,6 +1,7 @@
 """Writing for many connections in as few tasks as possible."""
 
 import asyncio
+import contextvars
 import gc
 import weakref
 from collections.abc import Awaitable, Callable
@@ -10,8 +11,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chanx.engine.events import Delivery, GroupEvent
+from chanx.engine.hub import Hub
+from chanx.engine.limits import Limits
 from chanx.engine.writers import Writers, get_writers
-from tests.engine.fakes import PATIENCE, Server, Start, Watched, settle
+from tests.engine.fakes import (
+    PATIENCE,
+    FakeMember,
+    MemoryBroker,
+    Running,
+    Server,
+    Start,
+    Watched,
+    settle,
+)
+
+label: contextvars.ContextVar[str] = contextvars.ContextVar("label", default="none")
 
 
 class Pen(Watched):
@@ -43,6 +58,17 @@ class Pen(Watched):
 
     async def until_done(self) -> None:
         await self.until(lambda: self.is_done)
+
+
+class Listener(FakeMember):
+    """A member that hands on what it gets to its connection."""
+
+    def __init__(self, name: str, running: Running) -> None:
+        super().__init__(name)
+        self.running = running
+
+    def deliver(self, event: GroupEvent, delivery: Delivery) -> None:
+        self.running.connection.deliver(delivery.text, delivery.size)
 
 
 def stalled(name: str = "", log: list[str] | None = None) -> Pen:
@@ -227,15 +253,75 @@ def test_each_loop_has_writers_of_its_own_and_is_not_kept_alive_by_them() -> Non
         await pen.until_done()
         return get_writers()
 
-    loops = [asyncio.new_event_loop() for _ in range(2)]
-    first, second = [loop.run_until_complete(get()) for loop in loops]
-    assert first is not second
-    for loop in loops:
+    def use_loop() -> tuple[weakref.ref[Any], weakref.ref[Any]]:
+        loop = asyncio.new_event_loop()
+        writers = loop.run_until_complete(get())
         loop.close()
-    alive = [weakref.ref(loop) for loop in loops]
-    del loops, loop, first, second
-    gc.collect()
-    assert [reference() for reference in alive] == [None, None]
+        return weakref.ref(loop), weakref.ref(writers)
+
+    for _ in range(2):  # the second loop may have the address of the first
+        alive = use_loop()
+        gc.collect()
+        assert [reference() for reference in alive] == [None, None]
+
+
+async def test_what_one_writer_leaves_in_the_context_no_other_sees() -> None:
+    seen: list[str] = []
+
+    class Leaving(Pen):
+        async def write(self, task: asyncio.Task[Any]) -> None:
+            seen.append(label.get())
+            label.set("theirs")
+            await super().write(task)
+
+    label.set("mine")
+    pens = [Leaving() for _ in range(3)]
+    writers = Writers()
+    for pen in pens:
+        writers.add(pen)
+    await pens[-1].until_done()
+    assert seen == ["none"] * 3
+
+
+async def test_waiting_ends_when_all_have_begun_and_does_not_wait_for_sockets() -> None:
+    writers = Writers()
+    slow = [stalled() for _ in range(3)]
+    pens = [pen for number in range(500) for pen in (*slow[number : number + 1], Pen())]
+    for pen in pens:
+        writers.add(pen)
+    async with asyncio.timeout(PATIENCE):
+        await asyncio.gather(*(writers.wait() for _ in range(3)))
+    assert all(pen.tasks for pen in pens)
+    assert [pen for pen in pens if not pen.is_done] == slow
+    async with asyncio.timeout(PATIENCE):
+        await writers.wait()  # with nothing to wait for
+    for pen in slow:
+        pen.paper.set()
+        await pen.until_done()
+
+
+async def test_groups_that_broadcast_at_once_do_not_run_ahead_of_the_sockets(start: Start) -> None:
+    """Each event reaches all members before its group's next; a small outbox shows it."""
+    hub = Hub(MemoryBroker())
+    limits = Limits(outbox_frames=4)
+    groups = [f"group {number}" for number in range(8)]
+    events = 20
+    members: list[Running] = []
+    for group in groups:
+        for number in range(60):
+            running = await start(limits=limits)
+            members.append(running)
+            await hub.join(Listener(f"{group} {number}", running), [group])
+
+    async def read(group: str) -> None:
+        for number in range(events):
+            event = GroupEvent(group, str(number), kind="json")
+            await hub.handle_event(group, event.to_dict())
+
+    await asyncio.gather(*(read(group) for group in groups))
+    await settle()
+    expected = [str(number) for number in range(events)]
+    assert all(running.server.texts == expected for running in members)
 
 
 async def test_broadcast_to_a_hundred_connections_takes_one_task(start: Start) -> None:

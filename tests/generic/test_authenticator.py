@@ -867,3 +867,50 @@ async def test_authentication_has_a_deadline(
     may_end.set()
     await has_ended.wait()
     assert len(get_errors(logs)) == 1
+
+
+async def test_classes_find_on_the_view_what_a_view_of_drf_has() -> None:
+    seen: list[Any] = []
+
+    class Look(AllowAny):
+        def has_permission(self, request: Any, view: Any) -> bool:
+            handler = getattr(view, request.method.lower())
+            seen.append((callable(handler), view.format_kwarg, sorted(view.allowed_methods)))
+            return "view" in view.get_serializer_context()
+
+    assert await get_status(make(authentication_classes=[], permission_classes=[Look])) == 200
+    verbs = sorted(["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"])
+    assert seen == [(True, None, verbs)]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "status"),
+    [
+        ({"authentication_classes": [HeaderAuthentication]}, 405),
+        ({"authentication_classes": [], "permission_classes": [IsAuthenticated]}, 403),
+    ],
+)
+async def test_verb_that_no_view_has_is_refused_after_the_checks(
+    attributes: dict[str, Any], status: int
+) -> None:
+    application = make(auth_method="trace", **attributes)
+    assert await get_status(application, headers=ANN) == status
+
+
+class DenyAll(BasePermission):
+    """Lets nobody in."""
+
+    def has_permission(self, request: Any, view: Any) -> bool:
+        """Say no."""
+        return False
+
+
+async def test_authenticator_that_says_nothing_lets_nobody_in(logs: list[Any]) -> None:
+    class Forgetful(ChanxWebsocketAuthenticator):
+        def _perform(self, view: Any, scope: Any) -> None:
+            super()._perform(view, scope)
+
+    application = make(
+        authenticator_class=Forgetful, authentication_classes=[], permission_classes=[DenyAll]
+    )
+    assert await get_status(application) == 500

@@ -943,3 +943,27 @@ async def test_send_that_fails_because_the_client_is_gone_is_no_error(logs: list
     await incoming.put({"type": "websocket.disconnect", "code": 1006})
     await serving
     assert get_errors(logs) == []
+
+
+@pytest.mark.parametrize("kind", ["websocket.connect", "websocket.receive"])
+async def test_plain_function_that_raises_at_once_is_an_error_like_others(
+    kind: str, logs: list[Any]
+) -> None:
+    class Consumer(OpenConsumer):
+        def dispatch(self, message: Any) -> Any:  # a function that returns an awaitable will do
+            if message["type"] == kind:
+                raise RuntimeError("secret")
+            return super().dispatch(message)
+
+    client = WebsocketCommunicator(Consumer.as_asgi(), "/ws/")
+    await client.connect()
+    if kind == "websocket.connect":
+        await client.assert_closed(4500)
+    else:
+        await client.wait_for_auth(max_auth_time=10)
+        await client.send_json_to({"action": "ping"})
+        assert await client.receive_all_json() == [
+            {"action": "error", "payload": {"detail": "Failed to process message"}}
+        ]
+    await client.disconnect()
+    assert len([line for line in logs if line["log_level"] == "error"]) == 1

@@ -35,15 +35,13 @@ class Decoder:
             adapter.validator if names.is_plain else names.compile_validator(adapter)
         ).validate_json
 
-    def decode(self, text: str | None) -> BaseMessage:
-        """Return the message in the text of a frame; a binary frame has None.
+    def decode(self, text: str) -> BaseMessage:
+        """Return the message in a text frame.
 
         Raises MessageInvalid with errors that may be sent to the client: they never hold what came
         in, but for names of keys, cut short. Whatever else is raised comes from a validator of the
         user's own models.
         """
-        if text is None:
-            raise invalid("json_type", "Messages are JSON in text frames, and this frame is binary")
         try:
             # A substring search costs next to nothing; the second parse happens to suspects only.
             if "NaN" in text or "Infinity" in text:
@@ -88,7 +86,10 @@ class Encoder:
         return _checked(data.decode())
 
     def _find(self, cls: type[BaseModel]) -> Callable[..., bytes]:
-        """Find what writes the messages of a class; once for each class in the code."""
+        """Find what writes the messages of a class; once for each class in the code.
+
+        A class that is rebuilt by force after its first message keeps the old form.
+        """
         if not self._names.is_plain:
             to_json: Callable[..., bytes] = self._names.get_serializer(cls).to_json
         elif cls.model_dump_json is BaseModel.model_dump_json:

@@ -1,8 +1,8 @@
 """One socket: what comes in is handled one at a time, what goes out leaves in order.
 
 The server's own task reads and never runs the application's code, so that it sees a disconnect at
-once. A worker task exists while there is something in the inbox, a writer task while there is
-something in the outbox that nobody is waiting for. An idle connection has neither.
+once. A worker task exists while there is something in the inbox. What a handler sends, its own task
+writes; broadcasts are written by a task that many connections share. An idle connection has none.
 """
 
 import asyncio
@@ -217,7 +217,9 @@ class Connection:
         try:
             while True:
                 try:
-                    if is_frame:
+                    if self.state is not State.OPEN and self.is_closing:
+                        pass  # closed after the event came and before this task began
+                    elif is_frame:
                         await self._handler.handle_frame(event)
                     else:
                         await self._handler.handle_event(event)
@@ -273,7 +275,9 @@ class Connection:
             self.dropped += 1
             return False
         if not wait and self._has_room(self._outbox, size := _get_size(event)):
-            self._queue(event, size)
+            self._put_out(event, size)
+            if not self._is_writing:
+                self._start_writer()
             return True
         if self._is_writing:
             return await self._send_in_turn(event)
@@ -300,14 +304,14 @@ class Connection:
         """Queue the text of a broadcast, of this many bytes, without waiting for anything."""
         event = {"type": "websocket.send", "text": text}
         if self.state is State.OPEN and self._held is None and not self._is_writing:
-            self._start_writer(event)
+            self._share_writer(event)
         elif self.is_closing or (self._held is None and self.state is State.CONNECTING):
             self.dropped += 1
         elif not self._has_room(self._outbox if self._held is None else self._held, size):
             self.dropped += 1
             self._overflow(Problem.OUTBOX_FULL)
         elif self._held is None:
-            self._queue(event, size)
+            self._put_out(event, size)
         else:
             self._held.append((event, size))
             self._outbox_bytes += size
@@ -321,10 +325,10 @@ class Connection:
         held, self._held = self._held or deque(), None
         for event, size in held:
             self._outbox_bytes -= size
-            if self.state is State.OPEN:
-                self._queue(event, size)
-            else:  # the client was found to be gone at one before
-                self.dropped += 1
+            if self._is_writing:
+                self._put_out(event, size)
+            else:
+                self._share_writer(event)
 
     async def close(self, code: int | None, reason: str | None = None) -> None:
         """Close after all that was queued. Whatever is sent from now on is dropped."""
@@ -368,13 +372,10 @@ class Connection:
         self._outbox.append((event, 0, sent))
         return await sent
 
-    def _queue(self, event: Event, size: int) -> None:
-        if self._is_writing:
-            self._outbox = self._outbox or deque()
-            self._outbox.append((event, size, None))
-            self._outbox_bytes += size
-        else:
-            self._start_writer(event)
+    def _put_out(self, event: Event, size: int) -> None:
+        self._outbox = self._outbox or deque()
+        self._outbox.append((event, size, None))
+        self._outbox_bytes += size
 
     def _has_room(self, queue: deque[Any] | None, size: int) -> bool:
         """Tell whether a frame may be queued; one that finds nothing waiting always may."""
@@ -383,16 +384,30 @@ class Connection:
             len(queue) < limits.outbox_frames and self._outbox_bytes + size <= limits.outbox_bytes
         )
 
-    def _start_writer(self, event: Event | None = None) -> None:
+    def _share_writer(self, event: Event) -> None:
+        """Have a broadcast written by the task that writes to others as well."""
         self._is_writing = True
         self._next = event
         self._writers.add(self)
 
+    def _start_writer(self) -> None:
+        """Write what is queued in a task and a context of the connection's own."""
+        self._is_writing = True
+        writer = spawn(self._write_alone())
+        if not writer.done():
+            self._writer = writer
+
+    async def _write_alone(self) -> None:
+        task = asyncio.current_task()
+        assert task  # a coroutine runs in a task
+        await self.write(task)
+
     async def write(self, task: asyncio.Task[Any]) -> None:
-        """Send what is queued: the writer, which runs in this task."""
+        """Send what is queued. ``task`` runs this, and is this connection's until it returns."""
         self._writer = task
         event, self._next = self._next, None
         sent = None
+        frames = 0
         try:
             while True:
                 if event is None:
@@ -405,12 +420,18 @@ class Connection:
                     # Not through _transmit(): one coroutine less on the way of every delivery.
                     await self._send(event)
                     was_sent = True
-                except Exception as error:
+                except (Exception, asyncio.CancelledError) as error:
+                    # A CancelledError may come out of the server, for something that it awaited.
+                    if isinstance(error, asyncio.CancelledError) and is_being_cancelled():
+                        raise
                     self._lose(error)
                 finally:
                     if sent and not sent.done():
                         sent.set_result(was_sent)
                 event = None
+                frames += 1
+                if frames % _TURN == 0:
+                    await asyncio.sleep(0)
         finally:
             self._is_writing = False
             self._writer = None
@@ -427,7 +448,7 @@ class Connection:
             return False
         return True
 
-    def _lose(self, error: Exception) -> None:
+    def _lose(self, error: BaseException) -> None:
         """Stop sending: the client is gone, or the server has closed the connection by itself.
 
         ASGI 2.4: send() raises an OSError when the client is gone. Servers raise others after a

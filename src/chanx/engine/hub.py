@@ -7,6 +7,7 @@ from typing import Any, Final, Protocol
 from chanx.engine.broker import Broker
 from chanx.engine.events import EVENT_TYPE, Delivery, GroupEvent
 from chanx.engine.tasks import spawn_detached
+from chanx.engine.writers import get_writers
 from chanx.exceptions import BrokerError, EventMalformed
 
 __all__ = ["Hub", "Member"]
@@ -134,6 +135,7 @@ class Hub:
             taken += member.enqueue(event)
             if count % _BATCH == 0:
                 await asyncio.sleep(0)
+        await asyncio.sleep(0)
         if members and not taken:
             raise EventMalformed(f"No member of the group has a handler for {event['type']!r}")
 
@@ -141,6 +143,7 @@ class Hub:
         group = self._groups.get(event.group)
         members = group.members if group else {}
         texts: dict[tuple[bool, bool], Delivery] = {}
+        writers = get_writers()
         for count, member in enumerate(tuple(members), start=1):
             is_current = event.is_from(member.id)
             if member not in members or (is_current and event.exclude_current):
@@ -151,9 +154,12 @@ class Hub:
                 delivery = texts[flags] = event.render(is_mine=flags[0], is_current=flags[1])
             member.deliver(event, delivery)
             if count % _BATCH == 0:
-                await asyncio.sleep(0)
+                await writers.wait()
         if group and event.id and (on_delivered := group.waiting.pop(event.id, None)):
             on_delivered()
+        # A broker may hand over the next event without suspending. Before it comes, this one is to
+        # be with the sockets; other groups are on their way as well, and outboxes are bounded.
+        await writers.wait()
 
     def _forget(self, member: Member, name: str) -> None:
         if group := self._groups.get(name):

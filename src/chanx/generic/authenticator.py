@@ -165,7 +165,9 @@ class ChanxWebsocketAuthenticator:
         self, view: "_HandshakeView", response: Response | None
     ) -> AuthenticationResult:
         self.request = view.request
-        if response is not None:
+        if not view.has_passed:
+            if response is None:
+                raise TypeError("Whoever is refused needs a response")
             # A project's exception handler may answer with anything that DRF renders, and with a
             # status that means success. It decides what the client is told, not who gets in.
             data = json.loads(json.dumps(response.data, cls=JSONEncoder))
@@ -192,6 +194,9 @@ class _HandshakeView(GenericAPIView[Any]):
     source: Any = None
     """The consumer's ``queryset``."""
     obj: Any = None
+    has_passed = False
+    """All checks have passed: set at the one place where they have."""
+    format_kwarg = None
 
     def perform(self, request: HttpRequest) -> Response | None:
         """Return None when all checks have passed, and else what DRF would answer."""
@@ -199,17 +204,25 @@ class _HandshakeView(GenericAPIView[Any]):
         self.request.accepted_renderer = JSONRenderer()
         self.request.accepted_media_type = JSONRenderer.media_type
         self.request.version = self.request.versioning_scheme = None
+        self.headers = {}
         try:
-            if str(request.method).lower() not in AUTH_METHODS:
-                raise MethodNotAllowed(str(request.method))
             self.perform_authentication(self.request)
             self.check_permissions(self.request)
             self.check_throttles(self.request)
+            if str(request.method).lower() not in AUTH_METHODS:
+                raise MethodNotAllowed(str(request.method))
             if has_queryset(self.source):
                 self.obj = self.get_object()
+            self.has_passed = True
         except Exception as error:
             return self.handle_exception(error)
         return None
+
+    def _handle(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return Response()  # never called: the methods are there to be looked at
+
+    get = post = put = patch = delete = head = _handle
+    options: Any = _handle
 
     def get_queryset(self) -> "QuerySet[Any]":
         if not is_queryset(self.source):

@@ -8,7 +8,7 @@ import asyncio
 import copy
 import itertools
 import secrets
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from contextvars import Context, ContextVar, copy_context
 from typing import Any, Final
 
@@ -138,14 +138,13 @@ class Driver:
                 await self._consumer.receive_message(self._read_message(event))
             else:
                 self._bind_frame()
-                _RECEIVED_ACTION.set(None)
                 await self._consumer.dispatch(event)
         except (Exception, asyncio.CancelledError) as error:
             _raise_own_cancellation(error)
-            if not await self._run(self._handle_frame_error(error), event):
+            if not await self._run(self._handle_frame_error, error, event):
                 return
         if self.options.send_completion:
-            await self._run(self._consumer.send_message(CompleteMessage()), event)
+            await self._run(self._consumer.send_message, CompleteMessage(), event)
 
     async def _handle_frame_error(self, error: BaseException) -> None:
         if isinstance(error, StopConsumer):
@@ -168,14 +167,16 @@ class Driver:
             close_connections_when_due()
             _MESSAGE_ID.set(...)  # structlog's sign for a field that is not bound
             _RECEIVED_ACTION.set(...)
-            is_done = await self._run(self._consumer.dispatch(event), event)
+            is_done = await self._run(self._consumer.dispatch, event, event)
             if is_done and kind == EVENT_TYPE and self.observer:
                 self.observer.add_delivery()
 
-    async def _run(self, handling: Awaitable[None], event: Event) -> bool:
-        """Wait for the handling of an event; False: it has failed, or ended the connection."""
+    async def _run(
+        self, step: Callable[[Any], Awaitable[None]], argument: Any, event: Event
+    ) -> bool:
+        """Take a step in handling an event; False: it has failed, or ended the connection."""
         try:
-            await handling
+            await step(argument)
         except StopConsumer:
             self.connection.abort(CloseCode.NORMAL)
         except (Exception, asyncio.CancelledError) as error:
@@ -194,23 +195,16 @@ class Driver:
         self._context.run(self.log.warning, "Closing slow websocket", reason=problem.value)
 
     def _read_message(self, event: Event) -> BaseMessage:
-        options = self.options
         self._bind_frame()
-        try:
-            message = options.decoder.decode(event.get("text"))
-        except BaseException:
-            _RECEIVED_ACTION.set(None)
-            raise
-        action = message.action
-        if _RECEIVED_ACTION.get(None) is not action:  # as it is after a frame of the same kind
-            _RECEIVED_ACTION.set(action)
-        if options.log_received:
-            self.log_received(action)
+        message = self.options.decoder.decode(check_text(event.get("text")))
+        _RECEIVED_ACTION.set(message.action)
+        self.log_received(message.action)
         return message
 
     def _bind_frame(self) -> None:
         self._frames += 1
         _MESSAGE_ID.set(f"{self.id}:{self._frames}")
+        _RECEIVED_ACTION.set(None)
 
     async def _handle_database_error(self, error: BaseException) -> None:
         if isinstance(error, DatabaseError):
@@ -266,9 +260,8 @@ class Driver:
 
     async def send_text(self, text: str, action: Any) -> None:
         """Send a frame that no method of the subclass wants to see."""
-        options = self.options
         event = {"type": "websocket.send", "text": text}
-        if await self.connection.send(event, wait=options.send_immediately) and options.log_sent:
+        if await self.connection.send(event, wait=self.options.send_immediately):
             self.log_sent(action)
 
     def set_user(self, user: Any) -> None:

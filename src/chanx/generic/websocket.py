@@ -238,13 +238,11 @@ class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generi
         Nothing happens when the client is gone.
         """
         driver = self._driver
-        options = driver.options
+        encoder = driver.options.encoder
         if driver.plan.sends_directly:
-            event = {"type": "websocket.send", "text": options.encoder.encode(message)}
-            if await driver.connection.send(event, options.send_immediately) and options.log_sent:
-                driver.log_sent(message.action)
+            await driver.send_text(encoder.encode(message), message.action)
         else:
-            await self.send_json(options.encoder.to_content(message))
+            await self.send_json(encoder.to_content(message))
 
     async def send_json(self, content: Any, close: bool | int = False) -> None:
         """Send a dict, or what else JSON can hold, and close afterwards if asked to."""
@@ -252,8 +250,11 @@ class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generi
             text = self._driver.options.encoder.encode_content(content)
         else:
             text = await self.encode_json(content)
+        connection = self._driver.connection
+        dropped = connection.dropped
         await self.send(text_data=text)
-        self._driver.log_sent(_get_action(content))
+        if connection.dropped == dropped:
+            self._driver.log_sent(_get_action(content))
         if close:
             await self.close(None if close is True else close)
 

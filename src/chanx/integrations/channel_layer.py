@@ -180,9 +180,6 @@ class ChannelLayerBroker:
                 await handle(event)
             except Exception:
                 get_logger().exception("Failed to handle an event of the channel layer")
-            # receive() need not suspend while the layer has events in store. What one event has
-            # queued for the sockets is to leave before the next comes on top of it.
-            await asyncio.sleep(0)
 
     async def _hand_over(self, group: str, event: dict[str, Any]) -> None:
         try:

@@ -87,6 +87,8 @@ class OwnChannel:
                 self._waiting.set()
         else:
             await self._on_event(event)
+            # A layer may hand over the next event without suspending.
+            await asyncio.sleep(0)
 
 
 def _get_running_loop() -> asyncio.AbstractEventLoop | None:
