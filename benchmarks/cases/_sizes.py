@@ -24,7 +24,7 @@ def make_variants(layer: Layer, largest: tuple[str, ...]) -> tuple[Variant, ...]
             size=size,
             quick={"seconds": 0.1, "least": 1} if size == 100 else None,
             peers=largest if size == SIZES[-1] else None,
-            rounds=5 if size == 1_000 else 2,
+            rounds=4 if size == 1_000 else 2,
             rounds_of=dict.fromkeys(ONCE if size < SIZES[-1] else ("channels",), 1),
         )
         for size in SIZES

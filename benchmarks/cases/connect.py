@@ -29,5 +29,5 @@ CASE = Case(
         Variant("token", {"seconds": 1.0}, AppOptions(mode="auth", credentials="token")),
     ),
     peers=DJANGO,
-    rounds=5,
+    rounds=4,
 )

@@ -11,5 +11,5 @@ CASE = Case(
     metrics=(Metric("us", "time per message", "µs"),),
     variants=(Variant("echo", {"seconds": 1.0}, AppOptions(logs=True), quick={"seconds": 0.1}),),
     peers=("fastapi", *CHANX),
-    rounds=9,
+    rounds=7,
 )

@@ -19,6 +19,6 @@ CASE = Case(
         ),
     ),
     peers=ALL,
-    rounds=9,
+    rounds=7,
     servers=1,
 )
