@@ -15,7 +15,8 @@ from chanx.integrations.channel_layer import ChannelLayerBroker, get_hub
 from chanx.integrations.own_channel import OwnChannel
 from chanx.messages.incoming import PingMessage
 from chanx.testing import WebsocketCommunicator
-from tests.app.consumers import RoomConsumer
+from tests.app.consumers import OpenConsumer, RoomConsumer, override
+from tests.app.messages import EchoMessage
 from tests.conftest import Connect, UseLayer
 
 CALLS = ("new_channel", "group_add", "group_send", "group_discard")
@@ -388,7 +389,9 @@ async def test_consumer_may_use_another_layer(connect: Connect) -> None:
 async def test_own_names_differ_and_are_valid() -> None:
     layer = InMemoryChannelLayer()
     broker = ChannelLayerBroker(layer)
-    names = {broker.make_own_name() for _ in range(100)}
+    made = [broker.make_own_name() for _ in range(100)]
+    assert all(is_safe for _, is_safe in made)
+    names = {name for name, _ in made}
     assert len(names) == 100
     await asyncio.gather(*(layer.send(name, {"type": "x"}) for name in names))
     assert set(layer.channels) == names
@@ -402,10 +405,93 @@ async def test_layer_that_must_wait_for_a_name_gets_a_made_up_one() -> None:
 
     layer = SlowLayer()
     broker = ChannelLayerBroker(layer)
-    first, second = broker.make_own_name(), broker.make_own_name()
+    (first, is_safe), (second, _) = broker.make_own_name(), broker.make_own_name()
     assert first != second
+    assert not is_safe
     await layer.send(first, {"type": "x"})
     assert await layer.receive(first) == {"type": "x"}
+
+
+class SubscribingLayer(InMemoryChannelLayer):
+    """Loses what is sent to a channel before it has subscribed to it, as Redis pub/sub does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.subscribed: set[str] = set()
+        self.may_subscribe = asyncio.Event()
+        self.lost = asyncio.Event()
+
+    async def new_channel(self, prefix: str = "specific.") -> str:
+        await asyncio.Event().wait()  # nothing comes into store
+        return prefix
+
+    async def receive(self, channel: str) -> Any:
+        await self.may_subscribe.wait()
+        self.subscribed.add(channel)
+        return await super().receive(channel)
+
+    async def send(self, channel: str, message: Any) -> None:
+        if channel in self.subscribed:
+            await super().send(channel, message)
+        else:
+            self.lost.set()
+
+
+async def tell_by_frame(consumer: Any) -> None:
+    await consumer.send_message(EchoMessage(payload=consumer.channel_name))
+
+
+async def tell_by_dict(consumer: Any) -> None:
+    await consumer.send_json({"action": "echo", "payload": consumer.channel_name})
+
+
+@pytest.mark.parametrize("tell", [tell_by_frame, tell_by_dict])
+@pytest.mark.parametrize("step", ["plain", "send_json"])
+async def test_nobody_is_told_a_name_before_it_can_be_reached(
+    tell: Any, step: str, use_layer: UseLayer
+) -> None:
+    class Consumer(OpenConsumer):
+        async def do_tell(self) -> None:
+            await tell(self)
+
+        async def greet(self, event: Any) -> None:
+            await self.send_json({"action": "greeted"})
+
+    layer = use_layer(SubscribingLayer())
+    client = WebsocketCommunicator(override(Consumer, step).as_asgi(), "/ws/")
+    await client.connect()
+    await client.wait_for_auth(max_auth_time=10)
+    await client.send_json_to({"action": "do", "payload": "tell"})
+    await asyncio.wait_for(layer.lost.wait(), 10)
+    assert await client.receive_nothing()
+    layer.may_subscribe.set()
+    name = (await client.receive_json_from())["payload"]
+    await layer.send(name, {"type": "greet"})
+    assert await client.receive_json_from() == {"action": "greeted"}
+    await client.disconnect()
+
+
+async def test_layer_that_never_subscribes_does_not_keep_frames_for_ever(
+    use_layer: UseLayer, monkeypatch: pytest.MonkeyPatch, logs: list[Any]
+) -> None:
+    monkeypatch.setattr("chanx.integrations.own_channel.DEADLINE", 0.01)
+
+    class Consumer(OpenConsumer):
+        async def do_tell(self) -> None:
+            await tell_by_frame(self)
+            await tell_by_frame(self)
+
+    use_layer(SubscribingLayer())
+    client = WebsocketCommunicator(Consumer.as_asgi(), "/ws/")
+    await client.connect()
+    await client.wait_for_auth(max_auth_time=10)
+    await client.send_json_to({"action": "do", "payload": "tell"})
+    for _ in range(2):
+        assert (await client.receive_json_from())["action"] == "echo"
+    assert [line["event"] for line in logs if line["log_level"] == "warning"] == [
+        "Own channel is not ready"
+    ]
+    await client.disconnect()
 
 
 async def test_own_channel_receives_in_order_until_closed() -> None:

@@ -120,7 +120,7 @@ async def test_own_channel_is_reached_as_soon_as_its_name_is_known(pair: Pair) -
 
 
 async def test_own_channels_of_many_connections_at_once(pair: Pair) -> None:
-    paths = ["/ws/live/"] * 50
+    paths = ["/ws/live/"] * 50  # more than names are kept in store
     async with (
         connect_all(pair.first, paths) as senders,
         connect_all(pair.second, paths) as receivers,

@@ -250,6 +250,8 @@ class Driver:
         """Take what Channels' methods give to the server, so that all of it leaves in order."""
         kind = event["type"]
         if kind == "websocket.send":
+            if self.own_channel and not self.own_channel.is_safe_to_tell:
+                await self.own_channel.make_safe_to_tell()
             await self.connection.send(event, wait=self.options.send_immediately)
         elif kind == "websocket.close":
             await self.connection.close(event.get("code"), event.get("reason"))
@@ -260,6 +262,8 @@ class Driver:
 
     async def send_text(self, text: str, action: Any) -> None:
         """Send a frame that no method of the subclass wants to see."""
+        if self.own_channel and not self.own_channel.is_safe_to_tell:
+            await self.own_channel.make_safe_to_tell()
         event = {"type": "websocket.send", "text": text}
         if await self.connection.send(event, wait=self.options.send_immediately):
             self.log_sent(action)
@@ -287,6 +291,8 @@ class Driver:
     ) -> None:
         """Publish an encoded message to each of the groups, one after the other."""
         hub = self._get_hub("group messages")
+        if self.own_channel and not self.own_channel.is_safe_to_tell:
+            await self.own_channel.make_safe_to_tell()
         encoder = self.options.encoder
         for group in groups:
             event = GroupEvent(

@@ -104,12 +104,12 @@ class ChannelLayerBroker:
         """Send an event to a group. Raises BrokerError."""
         await self._call("group_send", self.layer.group_send(group, event))
 
-    def make_own_name(self) -> str:
+    def make_own_name(self) -> tuple[str, bool]:
         """Return a new channel name that the layer routes to this process, without waiting.
 
-        Most layers make one without asking anybody. For one that must subscribe to it first (Redis
-        pub/sub) some are kept in store; only a burst that empties the store gets names from here,
-        to which ``receive`` subscribes.
+        And tell whether nothing that is sent to it is lost. Most layers make one without asking
+        anybody. For one that must subscribe to it first (Redis pub/sub) some are kept in store;
+        only a burst that empties the store gets names from here, to which ``receive`` subscribes.
         """
         if not self._keeps_names:
             name = None
@@ -121,7 +121,7 @@ class ChannelLayerBroker:
         if self._keeps_names:
             # From the loop: a name may be read in a thread.
             self._loop.call_soon_threadsafe(self._start_filling)
-        return name or f"specific.{uuid.uuid4().hex}"
+        return name or f"specific.{uuid.uuid4().hex}", name is not None
 
     def _start_filling(self) -> None:
         if self._filling is None or self._filling.done():

@@ -8,6 +8,7 @@ from chanx.engine.hub import Hub, Member
 from chanx.engine.tasks import cancel_and_wait
 from chanx.exceptions import BrokerTimeout
 from chanx.integrations.channel_layer import DEADLINE, ChannelLayerBroker, OnMessage
+from chanx.log import get_logger
 
 __all__ = ["ConnectionLayer", "OwnChannel"]
 
@@ -23,6 +24,8 @@ class OwnChannel:
         self._on_event = on_event
         self._name: str | None = None
         self._reader: asyncio.Task[None] | None = None
+        self.is_safe_to_tell = True
+        """False: what is sent to the name may be lost until the layer has subscribed to it."""
         self._is_ready = False
         self._waiting: asyncio.Event | None = None
         self._loop = asyncio.get_running_loop()
@@ -34,7 +37,7 @@ class OwnChannel:
     def name(self) -> str:
         """The name. Reading it for the first time starts the reader."""
         if self._name is None:
-            self._name = self._broker.make_own_name()
+            self._name, self.is_safe_to_tell = self._broker.make_own_name()
             if _get_running_loop() is self._loop:
                 self._start()
             else:  # read in a thread
@@ -66,6 +69,15 @@ class OwnChannel:
                         continue
         except TimeoutError as error:
             raise BrokerTimeout("The channel layer does not deliver to this process") from error
+
+    async def make_safe_to_tell(self) -> None:
+        """Wait until the name can be told to others, as long as a call of the layer may take."""
+        try:
+            await self.wait_until_ready()
+        except Exception as error:  # the layer's own, or BrokerTimeout
+            get_logger().warning("Own channel is not ready", error=repr(error))
+        finally:
+            self.is_safe_to_tell = True
 
     async def close(self) -> None:
         """Stop receiving."""
