@@ -153,8 +153,8 @@ def invalid(kind: str, text: str) -> MessageInvalid:
 def _may_be_infinite(text: str) -> bool:
     """Tell whether a text has to be parsed once more, to see if it has numbers that JSON has not.
 
-    A letter is found 40 times as fast as a word, and most texts lack one of the two: of 100 KB
-    the searches for the words take 120 of 200 microseconds.
+    A letter is found 30 to 50 times as fast as a word, and short texts often have neither: in
+    100 KB the searches for both words take 120 microseconds.
     """
     return ("N" in text and "NaN" in text) or ("I" in text and "Infinity" in text)
 
