@@ -1,4 +1,4 @@
-"""Who is measured. The environments are made by scripts/bench."""
+"""Who is measured. The environments are made by scripts/peers.sh."""
 
 import os
 from dataclasses import dataclass

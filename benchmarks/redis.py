@@ -3,11 +3,13 @@
 import contextlib
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from typing import Self
 from urllib.parse import urlsplit
 
 _COMMAND = re.compile(r"cmdstat_([^:]+):calls=(\d+)")
@@ -61,22 +63,71 @@ def get_version() -> str:
     return match[1] if match else text.strip()
 
 
+class RedisServer:
+    """A server that keeps nothing, and to which things happen. It runs inside of ``with``."""
+
+    def __init__(self) -> None:
+        self._port = get_free_port()
+        self._folder = tempfile.TemporaryDirectory()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._process and self._process.poll() is None:
+            # One that is frozen takes no other signal.
+            self._process.send_signal(signal.SIGCONT)
+            self._process.terminate()
+            self._process.wait()
+        self._folder.cleanup()
+
+    @property
+    def url(self) -> str:
+        """Where it listens, before and after it was killed."""
+        return f"redis://127.0.0.1:{self._port}/0"
+
+    def start(self) -> None:
+        """Start it, empty, and wait until it listens."""
+        arguments = ["--port", str(self._port), "--bind", "127.0.0.1", "--dir", self._folder.name]
+        self._process = subprocess.Popen(
+            [
+                "redis-server",
+                *arguments,
+                "--save",
+                "",
+                "--appendonly",
+                "no",
+                "--loglevel",
+                "warning",
+            ],
+            stdout=subprocess.DEVNULL,
+        )
+        _wait_for_port(self._port, self._process)
+
+    def kill(self) -> None:
+        """Let it die without a word."""
+        assert self._process
+        self._process.kill()
+        self._process.wait()
+
+    def freeze(self) -> None:
+        """Let it keep its connections, and do nothing until ``thaw``."""
+        assert self._process
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        assert self._process
+        self._process.send_signal(signal.SIGCONT)
+
+
 @contextlib.contextmanager
 def run_redis() -> Iterator[str]:
     """Run a server that keeps nothing; give its URL."""
-    port = get_free_port()
-    with tempfile.TemporaryDirectory() as folder:
-        command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--dir", folder]
-        process = subprocess.Popen(
-            [*command, "--save", "", "--appendonly", "no", "--loglevel", "warning"],
-            stdout=subprocess.DEVNULL,
-        )
-        try:
-            _wait_for_port(port, process)
-            yield f"redis://127.0.0.1:{port}/0"
-        finally:
-            process.terminate()
-            process.wait()
+    with RedisServer() as server:
+        yield server.url
 
 
 def get_free_port() -> int:

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-Mode = Literal["echo", "room", "auth"]
+Mode = Literal["echo", "room", "auth", "database"]
+Query = Literal["async", "thread", "insert"]
 Layer = Literal["memory", "core", "pubsub"]
 Credentials = Literal["none", "session", "token"]
 
@@ -15,7 +16,8 @@ class AppOptions:
     """What a peer's application is asked to be.
 
     Modes: "echo" sends messages back; "room" puts every connection into one group and sends
-    what one says to all of them; "auth" lets in who has the credentials, and nothing else.
+    what one says to all of them; "auth" lets in who has the credentials, and nothing else;
+    "database" asks the database before it sends a message back.
     """
 
     mode: Mode = "echo"
@@ -24,6 +26,11 @@ class AppOptions:
     layer: Layer = "memory"
     credentials: Credentials = "none"
     redis_url: str = ""
+    query: Query = "async"
+    """How the database is asked: by the asynchronous ORM, by the other one in a thread, or for a
+    new row."""
+    lanes: int = 4
+    """The database lanes of this chanx."""
     folder: str = ""
     """Where the application may leave its database and its log."""
 
@@ -91,10 +98,10 @@ def _make_socketio(action: str, payload: dict[str, Any]) -> str:
     return "42" + dump([action, payload])
 
 
-NO_GREETING: dict[Mode, int] = {"echo": 0, "room": 0, "auth": 0}
+NO_GREETING: dict[Mode, int] = {"echo": 0, "room": 0, "auth": 0, "database": 0}
 # The authentication message; in a room one more, because a client of the originals does not know
 # when it is in its group unless the application says so.
-AUTHENTICATED: dict[Mode, int] = {"echo": 1, "room": 2, "auth": 1}
+AUTHENTICATED: dict[Mode, int] = {"echo": 1, "room": 2, "auth": 1, "database": 1}
 
 PLAIN = Dialect(_make_plain, NO_GREETING)
 CHANX = Dialect(_make_plain, AUTHENTICATED)

@@ -1,11 +1,16 @@
 """The report of the benchmarks: figures, charts and the page in the docs come from the results."""
 
+import json
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
 from benchmarks.cases import get_cases
+from benchmarks.faults import table as faults_table
+from benchmarks.faults.cases import NOT_YET, get_faults
+from benchmarks.faults.peers import PEERS as FAULT_PEERS
 from benchmarks.goals import evaluate_goals
 from benchmarks.peers import PEERS
 from benchmarks.report.charts import make_charts
@@ -119,3 +124,40 @@ def test_the_docs_and_the_readme_agree_with_the_last_results() -> None:
     }.items():
         page = (ROOT / path).read_text("utf-8")
         assert fill_page(page, figures) == page
+
+
+def make_fault_results(**outcomes: dict[str, Any]) -> dict[str, Any]:
+    """Return results in which every peer did the same."""
+    outcome = {"text": "1 of 1 alive", "is_good": True, "figures": {}} | outcomes.get("ours", {})
+    return {
+        "machine": dict.fromkeys(
+            ("date", "cores", "processor", "memory_gib", "system", "python", "redis"), "some"
+        ),
+        "versions": {peer: {"uvicorn": "1"} for peer in FAULT_PEERS},
+        "cases": {
+            name: dict.fromkeys(fault.peers, outcome) for name, fault in get_faults().items()
+        },
+    }
+
+
+def test_the_table_of_faults_has_a_row_for_each_case_and_a_column_for_each_peer() -> None:
+    page = faults_table.make_page(make_fault_results())
+    rows = [line for line in page.splitlines() if line.startswith("|")]
+    assert len(rows) == 2 + len(get_faults()) + len(NOT_YET)
+    assert {row.count("|") for row in rows} == {len(FAULT_PEERS) + 3}
+    assert "| bad JSON, empty frame, binary frame, array | ✓ | 1 of 1 alive | " in page
+    assert "| not yet | " in page
+
+
+def test_the_table_of_faults_tells_broken_promises_of_ours_only() -> None:
+    page = faults_table.make_page(make_fault_results(ours={"is_good": False}))
+    assert "✓" not in page
+    assert page.count("✗") == len(get_faults())
+    assert faults_table.make_page({}).startswith("No results yet")
+
+
+def test_the_page_of_faults_agrees_with_the_last_results() -> None:
+    latest = ROOT / "benchmarks" / "results" / "faults.json"
+    results = json.loads(latest.read_text("utf-8")) if latest.exists() else {}
+    page = (ROOT / "docs" / "faults.md").read_text("utf-8")
+    assert fill_page(page, faults_table.make_page(results), faults_table.BEGIN) == page

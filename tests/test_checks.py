@@ -4,9 +4,10 @@ import io
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import pytest
 from channels.generic.websocket import AsyncWebsocketConsumer
@@ -15,13 +16,15 @@ from django.core.checks import CheckMessage, run_checks
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.test import override_settings
+from pydantic import BaseModel, Field, JsonValue, create_model
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.permissions import BasePermission, IsAuthenticated
+from typing_extensions import TypedDict
 
 from chanx.checks import check_consumers, check_settings
 from chanx.generic.problems import ConsumerProblem, check_consumer, find_problems
 from chanx.generic.websocket import AsyncJsonWebsocketConsumer
-from chanx.messages.base import BaseIncomingMessage
+from chanx.messages.base import BaseIncomingMessage, BaseMessage
 from chanx.messages.incoming import IncomingMessage
 from chanx.routing import path
 from tests.app.consumers import OpenConsumer, RoomConsumer
@@ -306,6 +309,123 @@ def test_channels_without_a_list_of_outgoing_messages_is_fine() -> None:
     assert list(find_problems(OpenConsumer)) == []
 
 
+# --- unions that hold themselves ------------------------------------------------------------------
+
+
+class Quote(BaseModel):
+    quote: str = ""
+    child: "Quote | Reply | None" = None
+
+
+class Reply(BaseModel):
+    reply: str = ""
+    child: "Quote | Reply | None" = None
+
+
+class Lists(BaseModel):
+    children: "list[Lists | OtherLists]" = []
+
+
+class OtherLists(BaseModel):
+    children: "tuple[Lists | OtherLists, ...]" = ()
+
+
+class Dicts(BaseModel):
+    members: "dict[str, Dicts | Quoted]" = {}
+
+
+@dataclass
+class Quoted:
+    inner: "Dicts | None" = None
+
+
+class Box(BaseModel):
+    item: "Left | Right"
+
+
+class Left(BaseModel):
+    box: Box | None = None
+
+
+class Right(TypedDict):
+    boxes: list[Box]
+
+
+class Branch(BaseModel):
+    kind: Literal["branch"] = "branch"
+    child: "Annotated[Branch | Twig, Field(discriminator='kind')] | None" = None
+
+
+class Twig(BaseModel):
+    kind: Literal["twig"] = "twig"
+    children: "list[Annotated[Branch | Twig, Field(discriminator='kind')]]" = []
+
+
+class Chain(BaseModel):
+    child: "Chain | None" = None
+    either: "Chain | list[Chain] | str | None" = None
+
+
+class Leaf(BaseModel):
+    text: str = ""
+
+
+class Plain(BaseModel):
+    one: Leaf | Chain | int = 0
+    leaf: "Leaf | Plain | None" = None
+
+
+def make_consumer(payload: Any) -> type[OpenConsumer]:
+    class CommentMessage(BaseMessage):
+        action: Literal["comment"] = "comment"
+        payload: Any
+
+    message = create_model("CommentMessage", __base__=CommentMessage, payload=(payload, ...))
+    schema = create_model("TicketIncoming", __base__=BaseIncomingMessage, message=(message, ...))
+
+    class Consumer(OpenConsumer):
+        INCOMING_MESSAGE_SCHEMA = schema
+
+    return Consumer
+
+
+@pytest.mark.parametrize(
+    ("payload", "field"),
+    [
+        (Quote, "child"),
+        (Quote | Reply, "child"),
+        (list[Quote], "child"),
+        (Lists, "children"),
+        (Dicts, "members"),
+        (Box, "item"),
+        (Left, "item"),
+    ],
+)
+def test_union_that_holds_itself_without_a_discriminator_is_reported(
+    payload: Any, field: str
+) -> None:
+    (problem,) = find_problems(make_consumer(payload))
+    assert problem.id == "W002"
+    assert not problem.is_error
+    assert problem.exception is None
+    text = problem.describe(make_consumer(payload))
+    for word in ("TicketIncoming", "CommentMessage", f"'{field}'", "Field(discriminator=...)"):
+        assert word in text
+
+
+@pytest.mark.parametrize("payload", [Branch, Branch | Twig, Chain, Plain, Leaf | Chain, JsonValue])
+def test_other_unions_are_fine(payload: Any) -> None:
+    assert list(find_problems(make_consumer(payload))) == []
+
+
+def test_union_that_holds_itself_is_a_warning(serve: Serve) -> None:
+    serve_consumer(serve, make_consumer(Quote).as_asgi)
+    (message,) = check_consumers()
+    assert message.id == "chanx.W002"
+    assert not message.is_serious()
+    assert "(chanx.W002)" in run_command()
+
+
 # --- applications that cannot be loaded -----------------------------------------------------------
 
 
@@ -344,3 +464,27 @@ def test_problem_describes_itself_in_one_sentence() -> None:
     assert problem.describe(OpenConsumer) == "OpenConsumer.color is red: make it blue"
     assert problem.is_error
     assert problem.exception is None
+
+
+@override_settings(
+    CHANX={
+        "MAX_MESSAGE_SIZE": "64k",
+        "SLOW_CLIENT_POLICY": "drop",
+        "IDLE_TIMEOUT": None,
+        "DATABASE_LANES": 0,
+        "BROKER_TIMEOUT": None,
+    }
+)
+def test_limits_that_make_no_sense() -> None:
+    found = {message.msg: message for message in check_settings()}
+    assert set(found) == {
+        "CHANX['MAX_MESSAGE_SIZE'] is '64k', but must be a whole number above 0, or None for no "
+        "limit.",
+        "CHANX['SLOW_CLIENT_POLICY'] is 'drop', but must be one of close, drop_newest, "
+        "drop_oldest, coalesce.",
+        "CHANX['DATABASE_LANES'] is 0, but must be a whole number above 0, or None for no limit.",
+    }
+    assert {message.id for message in found.values()} == {"chanx.E013"}
+    assert "Correct it, or remove it: the default is 65536." in {
+        message.hint for message in found.values()
+    }

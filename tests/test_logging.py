@@ -13,6 +13,7 @@ from pydantic import field_validator
 from rest_framework.permissions import IsAuthenticated
 
 from chanx.generic.authenticator import ChanxWebsocketAuthenticator
+from chanx.log import RepeatLimit
 from chanx.messages.base import BaseIncomingMessage, BaseMessage
 from chanx.messages.incoming import PingMessage
 from chanx.testing import WebsocketCommunicator
@@ -457,3 +458,43 @@ async def test_failed_authentication_says_nothing_of_credentials(logs: list[Any]
         await client.disconnect()
     assert len(find(logs, "Authentication failed with unexpected error")) == 1
     assert "hush" not in json.dumps(logs, default=repr)
+
+
+def test_what_repeats_itself_is_one_line_a_second() -> None:
+    now = 0.0
+    limit = RepeatLimit(lambda: now)
+    assert [limit.admit("a") for _ in range(5)] == [0, None, None, None, None]
+    assert limit.admit("b") == 4
+    now = 0.9
+    assert limit.admit("a") is None
+    now = 1.0
+    assert limit.admit("a") == 1
+
+
+def test_reasons_that_somebody_makes_up_are_ten_lines_a_second() -> None:
+    now = 0.0
+    limit = RepeatLimit(lambda: now)
+    admitted = [limit.admit(str(number)) for number in range(1000)]
+    assert admitted == [0] * 10 + [None] * 990
+    now = 1.0
+    assert limit.admit("x") == 990
+
+
+async def test_input_in_a_group_of_exceptions_is_not_logged(
+    connect: Connect, logs: list[Any]
+) -> None:
+    class Grouping(OpenConsumer):
+        async def receive_message(self, message: Any, **kwargs: Any) -> None:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self.validate())
+
+        async def validate(self) -> None:
+            # Not as one word, which would be in the traceback as a line of this file.
+            EchoMessage.model_validate({"action": "-".join(["SECRET", "TOKEN"])})
+
+    client = await connect(Grouping.as_asgi())
+    await client.send_message(PingMessage())
+    await client.receive_all_json()
+    [line] = [line for line in logs if line["event"] == "Failed to process message"]
+    assert "SECRET-TOKEN" not in json.dumps(line, default=str)
+    assert "EchoMessage" in line["exception"]

@@ -3,6 +3,8 @@
 import importlib
 import inspect
 import json
+import subprocess
+import sys
 from typing import Any, Literal
 
 import pytest
@@ -36,7 +38,7 @@ from chanx.testing import WebsocketCommunicator, WebsocketTestCase
 from tests.app.models import Room
 
 PUBLIC = {
-    "chanx": {"__version__"},
+    "chanx": {"Stats", "__version__", "drain", "stats", "undrain"},
     "chanx.codes": {"CloseCode", "close_code_for_status"},
     "chanx.exceptions": {
         "BrokerError",
@@ -87,6 +89,17 @@ def test_all_is_sorted_and_complete(module: str) -> None:
     names = getattr(found, "__all__", [])
     assert all(hasattr(found, name) for name in names)
     assert len(set(names)) == len(names)
+
+
+def test_using_chanx_imports_neither_django_nor_channels() -> None:
+    code = (
+        "import sys, chanx; chanx.stats(); "
+        "print(sorted({'django', 'channels', 'rest_framework'} & set(sys.modules)))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == "[]"
 
 
 def test_version_is_a_version() -> None:

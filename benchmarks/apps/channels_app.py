@@ -28,7 +28,23 @@ def make_app(options):
         async def said(self, event):
             await self.send_json(event["content"])
 
-    consumer = {"echo": EchoConsumer, "room": RoomConsumer, "auth": AuthConsumer}[options.mode]
+    query = django_site.make_query(options) if options.mode == "database" else None
+
+    class DatabaseConsumer(AsyncJsonWebsocketConsumer):
+        async def receive_json(self, content, **kwargs):
+            match content["action"]:
+                case "slow":
+                    await django_site.ask_slowly()
+                case "echo":
+                    await query()
+            await self.send_json(content)
+
+    consumer = {
+        "echo": EchoConsumer,
+        "room": RoomConsumer,
+        "auth": AuthConsumer,
+        "database": DatabaseConsumer,
+    }[options.mode]
     with_users = options.mode == "auth" or options.credentials != "none"
     middleware = django_site.get_channels_middleware(options) if with_users else None
     return django_site.make_router(consumer, middleware)

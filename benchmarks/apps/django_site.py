@@ -41,6 +41,8 @@ def configure(options, apps=(), **more):
     django.setup()
     if options.credentials != "none":
         make_user(options)
+    if options.mode == "database":
+        make_database()
 
 
 def make_layer(options):
@@ -73,6 +75,60 @@ def make_user(options):
         session.save()
         header = f"cookie: {settings.SESSION_COOKIE_NAME}={session.session_key}"
     Path(options.folder, "header").write_text(header, "utf-8")
+
+
+def make_database():
+    """Make the tables and a hundred users, and give SQLite a function that takes its time."""
+    import time
+
+    from django.contrib.auth.models import User
+    from django.core.management import call_command
+    from django.db.backends.signals import connection_created
+
+    def add_sleep(connection, **kwargs):
+        connection.connection.create_function("sleep", 1, time.sleep)
+
+    connection_created.connect(add_sleep, weak=False)
+    call_command("migrate", run_syncdb=True, verbosity=0)
+    User.objects.bulk_create(User(username=f"user {number}", password="!") for number in range(100))
+
+
+def make_query(options):
+    """Return how a handler asks the database once, in the way that the options name."""
+    from uuid import uuid4
+
+    from channels.db import database_sync_to_async
+    from django.contrib.auth.models import User
+
+    async def ask():
+        await User.objects.aget(username="user 42")
+
+    def ask_in_thread():
+        User.objects.get(username="user 42")
+
+    async def insert():
+        await User.objects.acreate(username=uuid4().hex)
+
+    ways = {
+        "async": ask,
+        "thread": database_sync_to_async(ask_in_thread),
+        "insert": insert,
+    }
+    return ways[options.query]
+
+
+async def ask_slowly(count=100, seconds=0.05):
+    """Queue queries that take long, all at once."""
+    import asyncio
+
+    from channels.db import database_sync_to_async
+    from django.db import connection
+
+    def ask():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT sleep(%s)", [seconds])
+
+    await asyncio.gather(*(database_sync_to_async(ask)() for _ in range(count)))
 
 
 def make_router(consumer, middleware=None):

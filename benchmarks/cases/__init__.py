@@ -19,6 +19,8 @@ NAMES = (
     "redis_commands",
     "loop_stall",
     "connect",
+    "database",
+    "database_delay",
     "memory",
     "live_memory",
 )

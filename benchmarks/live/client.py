@@ -18,6 +18,8 @@ from benchmarks.wire import Mode, get_payload
 
 _WARM_UP = 0.3
 _PATIENCE = 5.0
+_DELAY_ACTIONS = ("slow", "say", "echo")
+"""A hundred queries, none, one."""
 
 
 @dataclass
@@ -125,6 +127,38 @@ async def measure_latency(target: Target, *, seconds: float) -> dict[str, float]
     }
 
 
+async def measure_delay(target: Target, *, times: int) -> dict[str, float]:
+    """Return how long a message without and one with a query take, each on a connection of its own,
+    while a third has a hundred queries of 50 ms queued: the longest of so many, in milliseconds.
+    """
+    answered: dict[_Connection, asyncio.Future[float]] = {}
+
+    def answer(connection: _Connection) -> None:
+        if connection in answered:  # the slow one answers at the end
+            answered.pop(connection).set_result(time.perf_counter())
+
+    async def ask(connection: _Connection, frame: bytes) -> float:
+        longest = 0.0
+        for _ in range(times):
+            answered[connection] = asyncio.get_running_loop().create_future()
+            sent = time.perf_counter()
+            connection.client.write(frame)
+            longest = max(longest, await answered[connection] - sent)
+        return longest * 1e3
+
+    make = PEERS[target.peer].dialect.make
+    slow, ping, query = (make_frame(make(name, get_payload())) for name in _DELAY_ACTIONS)
+    busy, second, third = (_Connection(target, target.ports[0], answer) for _ in range(3))
+    await _open_all([busy, second, third])
+    await asyncio.gather(ask(second, ping), ask(third, query))  # opens database connections
+    busy.client.write(slow)
+    await asyncio.sleep(0.2)
+    ping_ms, query_ms = await asyncio.gather(ask(second, ping), ask(third, query))
+    for connection in (busy, second, third):
+        connection.client.close()
+    return {"ping_ms": ping_ms, "query_ms": query_ms}
+
+
 async def measure_rooms(
     target: Target, *, members: int, broadcasts: int, burst: int
 ) -> dict[str, float]:
@@ -202,6 +236,7 @@ async def _open_all(connections: list[_Connection]) -> None:
 
 
 TASKS: Final[dict[str, Callable[..., Coroutine[Any, Any, dict[str, float]]]]] = {
+    "delay": measure_delay,
     "latency": measure_latency,
     "memory": measure_live_memory,
     "rooms": measure_rooms,

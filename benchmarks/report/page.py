@@ -13,18 +13,18 @@ END = "<!-- end of figures -->"
 _CHARTS = "../benchmarks/results"
 
 
-def update_page(path: Path, figures: str) -> None:
+def update_page(path: Path, figures: str, mark: str = BEGIN) -> None:
     """Write the figures into a page."""
-    path.write_text(fill_page(path.read_text("utf-8"), figures), "utf-8")
+    path.write_text(fill_page(path.read_text("utf-8"), figures, mark), "utf-8")
 
 
-def fill_page(text: str, figures: str) -> str:
+def fill_page(text: str, figures: str, mark: str = BEGIN) -> str:
     """Return the text of a page with the figures between the marks. Raises ValueError."""
-    before, begin, rest = text.partition(BEGIN)
+    before, begin, rest = text.partition(mark)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        raise ValueError(f"The page has no {BEGIN} and {END}")
-    return f"{before}{BEGIN}\n\n{figures}\n\n{END}{after}"
+        raise ValueError(f"The page has no {mark} and {END}")
+    return f"{before}{mark}\n\n{figures}\n\n{END}{after}"
 
 
 def make_figures(cases: dict[str, Case], results: Results) -> str:

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 
-from chanx.generic.problems import find_problems
+from chanx.generic.problems import find_bad_settings, find_problems
 from chanx.generic.websocket import AsyncJsonWebsocketConsumer
 from chanx.integrations.discovery import get_routes
 from chanx.settings import DEFAULTS
@@ -32,7 +32,7 @@ def check_settings(
                 id="chanx.E010",
             )
         ]
-    return [
+    unknown: list[CheckMessage] = [
         Error(
             f"CHANX has an unknown setting {name!r}.",
             hint=f"Remove it, or correct its name; the settings are {', '.join(DEFAULTS)}.",
@@ -40,6 +40,14 @@ def check_settings(
         )
         for name in found
         if name not in DEFAULTS
+    ]
+    return unknown + [
+        Error(
+            f"CHANX[{name!r}] {problem}.",
+            hint=f"Correct it, or remove it: the default is {DEFAULTS[name]!r}.",
+            id="chanx.E013",
+        )
+        for name, problem in find_bad_settings(found)
     ]
 
 

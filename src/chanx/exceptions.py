@@ -5,11 +5,13 @@ from typing import Any
 __all__ = [
     "BrokerError",
     "BrokerTimeout",
+    "BrokerUnavailable",
     "ChanxError",
     "EventMalformed",
     "MessageInvalid",
     "MessageNotInSchema",
     "NoChannelLayer",
+    "TooManyGroups",
 ]
 
 
@@ -17,7 +19,7 @@ class ChanxError(Exception):
     """Base of all exceptions of chanx."""
 
 
-class MessageInvalid(ChanxError):
+class MessageInvalid(ChanxError, ValueError):
     """A frame is not a message of the consumer's schema: the client's mistake.
 
     ``errors`` are JSON-ready dicts with ``type``, ``loc`` and ``msg``, safe to send to the client.
@@ -40,9 +42,17 @@ class BrokerError(ChanxError):
     """The broker (for Django: the channel layer) failed. ``__cause__`` is its own exception."""
 
 
-class BrokerTimeout(BrokerError, TimeoutError):
+class BrokerUnavailable(BrokerError):
+    """The broker cannot be reached or does not answer; the same call may succeed later."""
+
+
+class BrokerTimeout(BrokerUnavailable, TimeoutError):
     """The broker did not answer within the deadline."""
 
 
 class NoChannelLayer(ChanxError, RuntimeError):
     """A consumer uses groups or its channel name, and CHANNEL_LAYERS does not configure a layer."""
+
+
+class TooManyGroups(ChanxError, ValueError):
+    """A connection would be in more groups than MAX_GROUPS, or max_groups on its class, allows."""

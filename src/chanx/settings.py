@@ -17,6 +17,29 @@ DEFAULTS: Final[dict[str, Any]] = {
     "LOG_SENT_MESSAGE": True,
     "LOG_IGNORED_ACTIONS": [],
     "WEBSOCKET_BASE_URL": "ws://localhost:8000",
+    # Limits; None: no limit. docs/limits.md has the reason of each.
+    "MAX_MESSAGE_SIZE": 64 * 1024,
+    "MAX_JSON_DEPTH": 64,
+    "MAX_INVALID_MESSAGES": 20,
+    "MESSAGE_RATE": 100,
+    "MESSAGE_BURST": 200,
+    "MAX_CONNECTIONS_PER_USER": 100,
+    "MAX_CONNECTIONS_PER_ADDRESS": None,
+    "MAX_GROUPS": 1000,
+    "INBOX_FRAMES": 64,
+    "INBOX_BYTES": 1024 * 1024,
+    "INBOX_EVENTS": 1024,
+    "OUTBOX_FRAMES": 1024,
+    "OUTBOX_BYTES": 1024 * 1024,
+    "SLOW_CLIENT_POLICY": "close",
+    "HANDLER_TIMEOUT": 60,
+    "DISCONNECT_GRACE": 0,
+    "IDLE_TIMEOUT": None,
+    "HEARTBEAT_INTERVAL": 30,
+    # For the whole process.
+    "BROKER_TIMEOUT": 5,
+    "DATABASE_LANES": 4,
+    "DRAIN_AT_SIGTERM": True,
 }
 
 
@@ -35,6 +58,27 @@ class ChanxSettings:
     LOG_SENT_MESSAGE: bool
     LOG_IGNORED_ACTIONS: list[str]
     WEBSOCKET_BASE_URL: str
+    MAX_MESSAGE_SIZE: int | None
+    MAX_JSON_DEPTH: int | None
+    MAX_INVALID_MESSAGES: int | None
+    MESSAGE_RATE: float | None
+    MESSAGE_BURST: int
+    MAX_CONNECTIONS_PER_USER: int | None
+    MAX_CONNECTIONS_PER_ADDRESS: int | None
+    MAX_GROUPS: int | None
+    INBOX_FRAMES: int | None
+    INBOX_BYTES: int | None
+    INBOX_EVENTS: int | None
+    OUTBOX_FRAMES: int | None
+    OUTBOX_BYTES: int | None
+    SLOW_CLIENT_POLICY: str
+    HANDLER_TIMEOUT: float | None
+    DISCONNECT_GRACE: float
+    IDLE_TIMEOUT: float | None
+    HEARTBEAT_INTERVAL: float | None
+    BROKER_TIMEOUT: float | None
+    DATABASE_LANES: int | None
+    DRAIN_AT_SIGTERM: bool
 
     @property
     def user_settings(self) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import TransactionTestCase
 
 from chanx.engine.codec import get_decoder, get_encoder
+from chanx.engine.drain import undrain
 from chanx.integrations.discovery import get_websocket_application
 from chanx.integrations.observer import SCOPE_KEY, ConnectionObserver
 from chanx.messages.base import BaseIncomingMessage, BaseMessage
@@ -69,6 +70,7 @@ class WebsocketCommunicator(_Communicator):  # type: ignore[misc]  # the base is
         self._frames_sent = 0
         self._deliveries_seen = 0
         self._close_code: int | None = None
+        self._refused_with: int | None = None
 
     # --- as in Channels -------------------------------------------------------------------------
 
@@ -77,7 +79,8 @@ class WebsocketCommunicator(_Communicator):  # type: ignore[misc]  # the base is
         await self.send_input({"type": "websocket.connect"})
         response = await self.receive_output(timeout)
         if response["type"] == "websocket.close":
-            return False, response.get("code", 1000)
+            self._refused_with = response.get("code", 1000)
+            return False, self._refused_with
         assert response["type"] == "websocket.accept", f"Not an answer to connect: {response}"
         self.response_headers = response.get("headers", [])
         return True, response.get("subprotocol")
@@ -244,6 +247,10 @@ class WebsocketCommunicator(_Communicator):  # type: ignore[misc]  # the base is
         )
 
     async def _wait(self, condition: Callable[[], bool], timeout: float, problem: str) -> None:
+        assert self._refused_with is None, (
+            f"The application refused the connection with {self._refused_with}: connect() returned "
+            "False. If it checks origins, is the client's 'origin' header in ALLOWED_HOSTS?"
+        )
         application = self.future
         observer = self._observer
         application.add_done_callback(lambda _: observer.notify())
@@ -359,6 +366,7 @@ class WebsocketTestCase(TransactionTestCase):
         return application
 
     async def _disconnect_all(self) -> list[Exception]:
+        undrain()  # a test that drains is not to refuse the clients of the next
         communicators, self._communicators = self._communicators, []
         self._auth_communicator = None
         failures: list[Exception] = []

@@ -93,6 +93,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     database = tmp_path_factory.mktemp("docs") / "db.sqlite3"
     environment = get_environment(
         DOCS_DATABASE=str(database),
+        DOCS_HEARTBEAT="0.1",
         DJANGO_SETTINGS_MODULE="mysite.settings",
         PYTHONPATH=add_to_path(EXAMPLES),
     )
@@ -130,6 +131,25 @@ def test_client_of_the_first_example(
     page.goto(url)  # there is no page, and an error page of the site will do
     with page.expect_console_message(lambda message: message.text == expected):
         page.add_script_tag(content=get_example("lobby/client.js"))
+    context.close()
+
+
+@pytest.mark.live
+@pytest.mark.browser
+def test_client_that_answers_pings(browser: Any, live: Live) -> None:
+    url = live.server.url.replace("ws://", "http://")
+    context = browser.new_context()
+    context.add_cookies([{"name": "sessionid", "value": live.session, "url": url}])
+    page = context.new_page()
+    page.goto(url)
+    pings = []
+
+    def count(message: Any) -> bool:
+        pings.append(message.text)
+        return pings.count("ping") == 5
+
+    with page.expect_console_message(count):
+        page.add_script_tag(content=get_example("lobby/heartbeat.js"))
     context.close()
 
 

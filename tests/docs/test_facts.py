@@ -18,13 +18,15 @@ from chanx.codes import CloseCode, close_code_for_status
 from chanx.engine.limits import Limits
 from chanx.generic import authenticator
 from chanx.generic.websocket import AsyncJsonWebsocketConsumer
-from chanx.integrations import channel_layer
 from chanx.messages import base, incoming, outgoing
 from chanx.settings import DEFAULTS
 from chanx.testing import WebsocketCommunicator, WebsocketTestCase
 from tests.docs.pages import DOCS, ROOT, get_tables
 
 PACKAGE = Path(chanx.__file__).parent
+
+# Functions that log, the level, and which argument is the event.
+LOGGERS = {"log_exception": ("error", 1), "self._log_malformed": ("warning", 0)}
 
 LEVELS = {"info": "info", "warning": "warning", "error": "error", "exception": "error"}
 
@@ -75,19 +77,19 @@ def test_close_codes() -> None:
 
 
 def test_limits() -> None:
-    rows = {get_code(row[0]): row[1] for row in get_tables(DOCS / "errors.md")}
+    rows = {get_code(row[0]): row[1] for row in get_tables(DOCS / "limits.md")}
     for field in dataclasses.fields(Limits):
-        assert rows[field.name].startswith(
-            f"{field.default:g}" if isinstance(field.default, float) else str(field.default)
-        )
+        name = field.name.upper() if field.name.upper() in DEFAULTS else field.name
+        if isinstance(field.default, str):
+            assert rows[name] == f'`"{field.default}"`'
+        else:
+            default = f"{field.default:g}" if isinstance(field.default, float) else field.default
+            assert rows[name].strip("`").startswith(str(default)), name
 
 
 def test_deadlines() -> None:
-    limits = (DOCS / "errors.md").read_text("utf-8")
-    connect, call = authenticator._DEADLINE, channel_layer.DEADLINE
-    assert (
-        f"Authentication has {connect:g} seconds, a call to the channel layer {call:g}." in limits
-    )
+    limits = (DOCS / "limits.md").read_text("utf-8")
+    assert f"Authentication has {authenticator._DEADLINE:g} seconds." in limits
 
 
 def test_exceptions() -> None:
@@ -111,10 +113,11 @@ def find_log_calls() -> Iterator[tuple[str, str]]:
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             if not isinstance(node, ast.Call):
                 continue
-            if ast.unparse(node.func) == "log_exception":
-                match node.args[1]:
+            level, number = LOGGERS.get(ast.unparse(node.func), ("", 0))
+            if level:
+                match node.args[number]:
                     case ast.Constant(value=str(text)):
-                        yield text, "error"
+                        yield text, level
             for function, event in itertools.pairwise([node.func, *node.args]):
                 match function, event:
                     case ast.Attribute(value, method), ast.Constant(value=str(text)):
@@ -164,7 +167,11 @@ def test_authenticator() -> None:
 
 @pytest.mark.parametrize("module", [base, incoming, outgoing])
 def test_messages(module: Any) -> None:
-    documented = get_column("messages.md") | {"IncomingMessage", "AuthenticationPayload"}
+    documented = get_column("messages.md") | {
+        "IncomingMessage",
+        "AuthenticationPayload",
+        "DroppedPayload",
+    }
     names = {name for name in module.__all__ if inspect.isclass(getattr(module, name))}
     assert names <= documented
     text = (DOCS / "messages.md").read_text("utf-8")

@@ -123,6 +123,10 @@ class Recorder(Watched):
         self.begun: list[Event] = []
         self.ended: list[Event] = []
         """Those whose handling went through to its end."""
+        self.timed_out: list[Event] = []
+        self.late: list[Event] = []
+        self.completed: list[Event] = []
+        self.end_codes: list[int] = []
         self.problems: list[Problem] = []
         self.has_overlap = False
         self._is_busy = False
@@ -140,15 +144,35 @@ class Recorder(Watched):
             self._is_busy = False
             self.changed()
 
-    async def handle_frame(self, event: Event) -> None:
+    async def handle_frame(self, event: Event, now: float, has_waited: bool = False) -> str:
         await self.handle_event(event)
+        return "handled"
+
+    async def complete_frame(self, event: Event) -> None:
+        self.completed.append(event)
+        self.changed()
+
+    async def handle_end(self, code: int) -> None:
+        self.end_codes.append(code)
+        self.changed()
 
     async def until_ended(self, count: int) -> None:
         await self.until(lambda: len(self.ended) >= count)
 
+    def note_timeout(self, event: Event) -> None:
+        self.late.append(event)
+        self.changed()
+
+    async def handle_timeout(self, event: Event, is_frame: bool) -> None:
+        self.timed_out.append(event)
+        self.changed()
+
     def handle_problem(self, problem: Problem) -> None:
         self.problems.append(problem)
         self.changed()
+
+    def make_dropped_notice(self, count: int) -> str:
+        return f"missed {count}"
 
 
 class Running:
@@ -212,6 +236,7 @@ class FakeMember(Watched):
         self.handles = set(handles)
         self.deliveries: list[Delivery] = []
         self.events: list[dict[str, Any]] = []
+        self.lost: list[tuple[str, int]] = []
         self.on_deliver: Callable[[GroupEvent], None] | None = None
 
     @property
@@ -231,6 +256,10 @@ class FakeMember(Watched):
         self.changed()
         return True
 
+    def lose(self, group: str, count: int) -> None:
+        self.lost.append((group, count))
+        self.changed()
+
 
 class MemoryBroker(Watched):
     """A broker that can be held up and broken; several of them on one ``wire`` are processes.
@@ -248,6 +277,9 @@ class MemoryBroker(Watched):
         """What the next call of a method for a group raises, by method and group."""
         self.broken: set[str] = set()
         """Methods that always raise."""
+        self.deadline: float | None = None
+        self.waits: list[bool] = []
+        """Whether each call of ``subscribe`` was to wait."""
         self.loses_events = False
         self._gate = asyncio.Event()
         self._gate.set()
@@ -277,7 +309,8 @@ class MemoryBroker(Watched):
         assert self._on_event is None
         self._on_event = on_event
 
-    async def subscribe(self, group: str) -> None:
+    async def subscribe(self, group: str, *, wait: bool = True) -> None:
+        self.waits.append(wait)
         await self._call("subscribe", group)
         assert group not in self.subscribed, f"{group} is subscribed already"
         self.subscribed.add(group)

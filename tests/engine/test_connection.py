@@ -93,7 +93,7 @@ async def test_full_inbox_stops_reading_and_room_in_it_resumes(start: Start) -> 
     async def one_step(event: Event) -> None:
         await steps.acquire()
 
-    running = await start(on_event=one_step, limits=Limits(inbox=3))
+    running = await start(on_event=one_step, limits=Limits(inbox_frames=3))
     running.server.put(*[frame(str(number)) for number in range(10)])
     await settle()
     # One is being handled and three wait.
@@ -109,7 +109,7 @@ async def test_full_inbox_stops_reading_and_room_in_it_resumes(start: Start) -> 
 
 async def test_broker_events_count_for_the_bound_at_which_reading_stops(start: Start) -> None:
     gate = Gate()
-    running = await start(on_event=gate, limits=Limits(inbox=3))
+    running = await start(on_event=gate, limits=Limits(inbox_frames=3))
     for number in range(5):
         running.connection.enqueue({"type": "event", "number": number})
     await settle()
@@ -218,7 +218,7 @@ async def test_frames_behind_the_one_that_closed_are_not_handled(start: Start) -
         await running.connection.close(4000)
         await running.connection.close(4001)
 
-    running = await start(on_event=close, limits=Limits(inbox=2))
+    running = await start(on_event=close, limits=Limits(inbox_frames=2))
     running.server.put(*[frame(str(number)) for number in range(5)])
     running.connection.enqueue({"type": "event"})
     await settle()
@@ -694,7 +694,7 @@ async def test_held_deliveries_to_a_vanished_client_are_counted_as_dropped(start
     await settle()
     assert running.server.calls == 1
     # The first met the error, as a frame does that is sent directly.
-    assert running.connection.dropped == 2
+    assert running.connection.dropped == 3
     assert running.connection.is_outbox_empty
 
 
@@ -900,7 +900,7 @@ async def test_reader_that_waits_for_room_goes_on_when_the_connection_is_given_u
     start: Start,
 ) -> None:
     """Nobody empties the inbox any more; the disconnect must be read all the same."""
-    running = await start(on_event=Gate(), limits=Limits(inbox=1, outbox_frames=1))
+    running = await start(on_event=Gate(), limits=Limits(inbox_frames=1, outbox_frames=1))
     running.server.put(*[frame(str(number)) for number in range(5)])
     await settle()
     assert not running.server.incoming.empty()
@@ -940,7 +940,7 @@ async def test_everybody_who_waits_returns_when_the_client_has_vanished(start: S
     await in_time(asyncio.gather(*sending))
     await settle()
     assert running.server.calls == 1
-    assert running.connection.dropped == 2
+    assert running.connection.dropped == 3
     assert running.connection.is_outbox_empty
     assert running.handler.problems == []
 
@@ -1011,7 +1011,7 @@ async def test_cancellation_that_comes_out_of_the_server_strands_nobody(start: S
     deliver(running, "c")
     await settle()
     assert running.server.texts == []
-    assert running.connection.dropped == 2
+    assert running.connection.dropped == 3
 
 
 async def test_event_that_came_before_the_close_is_not_begun_after_it(start: Start) -> None:
@@ -1163,7 +1163,7 @@ async def test_queued_frames_are_dropped_when_the_client_goes(start: Start) -> N
     await fill(running, 3)
     running.server.disconnect()
     await running.result()
-    assert running.connection.dropped == 3
+    assert running.connection.dropped == 4
     assert running.connection.is_outbox_empty
 
 
@@ -1193,7 +1193,7 @@ async def test_cancellation_by_the_server_propagates_after_cleaning_up(start: St
 
 
 async def test_cancellation_reaches_a_reader_that_waits_for_room(start: Start) -> None:
-    running = await start(on_event=Gate(), limits=Limits(inbox=1))
+    running = await start(on_event=Gate(), limits=Limits(inbox_frames=1))
     running.server.put(*[frame(str(number)) for number in range(5)])
     await settle()
     assert not running.server.incoming.empty()
@@ -1217,7 +1217,7 @@ async def test_error_of_receive_propagates_after_cleaning_up(start: Start) -> No
         raise RuntimeError("broken server")
 
     running.handler.on_event = gate
-    connection = Connection(receive, running.server.send, running.handler, Limits(inbox=1))
+    connection = Connection(receive, running.server.send, running.handler, Limits(inbox_frames=1))
     with pytest.raises(RuntimeError, match="broken server"):
         await in_time(connection.run())
     assert connection.state is State.CLOSED
@@ -1233,7 +1233,7 @@ async def test_abort_makes_run_return_the_code(start: Start) -> None:
 
 
 async def test_abort_reaches_a_reader_that_waits_for_room(start: Start) -> None:
-    running = await start(on_event=Gate(), limits=Limits(inbox=1))
+    running = await start(on_event=Gate(), limits=Limits(inbox_frames=1))
     running.server.put(*[frame(str(number)) for number in range(5)])
     await settle()
     running.connection.abort(4321)

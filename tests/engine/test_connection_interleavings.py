@@ -10,7 +10,7 @@ from chanx.engine.connection import Event, Problem, State
 from chanx.engine.limits import Limits
 from tests.engine.fakes import PATIENCE, Running, frame, settle, text_event
 
-WIDE = Limits(inbox=1000, inbox_events=1000, outbox_frames=1000)
+WIDE = Limits(inbox_frames=1000, inbox_events=1000, outbox_frames=1000)
 
 OUTGOING = st.sampled_from(
     ["send", "send later", "deliver", "deliver", "turn", "stall", "resume", "hold", "release"]
@@ -145,7 +145,7 @@ async def test_each_event_is_handled_once_in_its_order(
         handled = sum(event["type"] == "websocket.receive" for event in running.handler.begun)
         most = max(most, read - handled)
 
-    running = Running(on_event=dawdle, limits=Limits(inbox=inbox))
+    running = Running(on_event=dawdle, limits=Limits(inbox_frames=inbox))
     await running.begin()
     running.server.put(*[frame(str(number)) for number in range(frames)])
     for number in range(events):
@@ -194,7 +194,7 @@ async def test_nothing_is_left_of_a_connection_however_it_ends(
             await asyncio.Event().wait()
 
     # Room for all frames: a disconnect stands behind the frames that are not read.
-    limits = Limits(inbox=30, inbox_events=30, outbox_frames=30, close_timeout=0)
+    limits = Limits(inbox_frames=30, inbox_events=30, outbox_frames=30, close_timeout=0)
     running = Running(on_event=handle, limits=limits)
     await running.begin()
     connection, server = running.connection, running.server

@@ -398,6 +398,101 @@ async def test_failing_publish_reaches_the_sender(hub: Hub, broker: MemoryBroker
         await hub.publish(GroupEvent("room", "{}"))
 
 
+async def test_two_calls_for_one_member_of_which_the_first_fails_make_it_a_member(
+    hub: Hub, broker: MemoryBroker
+) -> None:
+    member = FakeMember("1")
+    broker.hold()
+    broker.failures["subscribe", "room"] = BrokerError("refused")
+    joining = [asyncio.create_task(hub.join(member, ["room"])) for _ in range(2)]
+    await settle()
+    broker.release()
+    async with asyncio.timeout(PATIENCE):
+        results = await asyncio.gather(*joining, return_exceptions=True)
+    assert [type(result) for result in results] == [BrokerError, type(None)]
+    assert hub.get_members("room") == (member,)
+    await publish_text(hub, "room", 1)
+    assert member.texts == ["1"]
+    await hub.leave(member)
+    assert broker.subscribed == set()
+
+
+async def test_two_calls_for_one_member_that_leaves_meanwhile_leave_it_outside(
+    hub: Hub, broker: MemoryBroker
+) -> None:
+    member = FakeMember("1")
+    broker.hold()
+    joining = [asyncio.create_task(hub.join(member, ["room"])) for _ in range(2)]
+    await settle()
+    leaving = asyncio.create_task(hub.leave(member))
+    await settle()
+    broker.release()
+    async with asyncio.timeout(PATIENCE):
+        await asyncio.gather(*joining, leaving)
+    assert hub.get_members("room") == ()
+    assert broker.subscribed == set()
+
+
+async def test_groups_are_waited_for_no_longer_than_one_deadline(
+    hub: Hub, broker: MemoryBroker
+) -> None:
+    await hub.join(FakeMember("1"), ["a", "b"])
+    broker.deadline = 0.0
+    await hub.join(FakeMember("2"), ["c", "d"])
+    assert broker.waits == [True, True, False, False]
+    assert broker.subscribed == {"a", "b", "c", "d"}
+
+
+# --- Hostile events -------------------------------------------------------------------------------
+
+
+def make_nested(depth: int) -> Any:
+    value: Any = 1
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        None,
+        5,
+        "text",
+        [1],
+        b"bytes",
+        {"type": "ping", "nested": make_nested(5_000)},
+        {"type": EVENT_TYPE, "content": make_nested(5_000)},
+        {"type": EVENT_TYPE, "text": "\ud800"},
+        {"type": EVENT_TYPE, "text": "{}", "number": 2**70},
+        {"type": EVENT_TYPE, "text": "{}", "number": 0},
+        {"type": EVENT_TYPE, "text": "{}", "origin": "o" * 1000, "number": 1},
+        {"type": "unknown " * 100_000},
+    ],
+    ids=lambda event: repr(event)[:60] if not isinstance(event, dict) else "dict",
+)
+async def test_hostile_event_is_an_error_of_a_few_words(
+    hub: Hub, broker: MemoryBroker, event: Any
+) -> None:
+    member = FakeMember("1", handles=["ping"])
+    await hub.join(member, ["room"])
+    with pytest.raises(EventMalformed) as caught:
+        await broker.arrive("room", event)
+    assert len(str(caught.value)) < 300
+    await publish_text(hub, "room", 1)
+    assert member.texts == ["1"]
+
+
+async def test_event_goes_to_the_group_that_it_came_by_and_not_to_the_one_it_names(
+    hub: Hub, broker: MemoryBroker
+) -> None:
+    member, victim = FakeMember("1"), FakeMember("2")
+    await hub.join(member, ["room"])
+    await hub.join(victim, ["secret"])
+    await broker.arrive("room", GroupEvent("secret", "1", kind="json").to_dict())
+    assert (member.texts, victim.texts) == (["1"], [])
+
+
 # --- Nothing is left ------------------------------------------------------------------------------
 
 
@@ -459,7 +554,6 @@ async def test_events_for_groups_that_nobody_is_in_leave_nothing(
     await broker.arrive(name, {"type": "anything"})
     await hub.leave(FakeMember("1"), [name])
     assert hub.get_members(name) == ()
-    await publish_text(hub, name, 1)
     broker.forget()
     del name
     assert await is_gone(reference)
@@ -858,3 +952,21 @@ def test_delivery_is_the_same_object_for_members_with_the_same_flags() -> None:
     one, other = (event.render(is_mine=False, is_current=False) for _ in range(2))
     assert one == other == Delivery('{"is_mine":false,"is_current":false}', 36)
     assert one is not other
+
+
+# --- Groups of chanx's own ------------------------------------------------------------------------
+
+
+async def test_group_of_chanx_is_for_internal_members_only(hub: Hub, broker: MemoryBroker) -> None:
+    stranger, member = FakeMember("1"), FakeMember("2")
+    with pytest.raises(ValueError, match=r"'chanx\.control' is chanx's own.*'chanx\.'"):
+        await hub.join(stranger, ["room", "chanx.control"])
+    assert broker.calls == []
+    assert hub.get_groups(stranger) == ()
+    await hub.join(member, ["chanx.control"], is_internal=True)
+    with pytest.raises(ValueError, match=r"'chanx\.'"):
+        await hub.publish(GroupEvent("chanx.control", "{}"))
+    assert member.texts == []
+    assert broker.calls == [("subscribe", "chanx.control")]
+    assert hub.get_names() == ("chanx.control",)
+    assert hub.group_count == 0

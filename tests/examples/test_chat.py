@@ -1,6 +1,8 @@
 """The example chat as a whole: its own tests, its demo command, its terminal client, its pages."""
 
+import asyncio
 import contextlib
+import importlib
 import os
 import re
 import shutil
@@ -9,11 +11,17 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.exceptions import ConnectionClosedError
+from websockets.frames import Close
+
+# Its folder is on sys.path for pytest alone.
+cli: Any = importlib.import_module("chat.cli")
 
 SITE = Path(__file__).parents[2] / "examples" / "chat"
 TIMEOUT = 60.0
@@ -381,3 +389,125 @@ def test_a_page_stops_trying_when_it_is_refused(demo: Demo, open_room: Callable[
 def test_a_stranger_sees_a_refusal_in_words(open_room: Callable[..., Any]) -> None:
     page = open_room("bob", PRIVATE)
     page.get_by_text("You are not a member of this room.").wait_for()
+
+
+# --- lost connections -------------------------------------------------------------------------
+
+COMES_BACK = (1001, 1005, 1006, 1009, 1011, 1012, 1013, 4408, 4413, 4429, 4500, 4503)
+GIVES_UP = (4400, 4401, 4403, 4404)
+
+FAKE_SOCKET = """
+async (codes) => {
+  const { Connection } = await import("/static/chat/connection.js");
+  class FakeSocket extends EventTarget {
+    constructor() { super(); FakeSocket.last = this; }
+    close() {}
+    send() {}
+  }
+  window.WebSocket = FakeSocket;
+  const states = [];
+  const connection = new Connection("ws://fake/", {
+    state: (name, { until }) => states.push([name, until ? until - Date.now() : null]),
+    message: () => {},
+    lost: () => {},
+  });
+  return codes.map((code) => {
+    connection.open();
+    FakeSocket.last.dispatchEvent(new CloseEvent("close", { code }));
+    return states.at(-1);
+  });
+}
+"""
+
+
+@pytest.mark.parametrize("code", [*COMES_BACK, *GIVES_UP])
+def test_the_terminal_client_gives_up_on_refusals_only(code: int) -> None:
+    client = cli.Client("http://127.0.0.1", GENERAL, "token")
+    received = None if code in (1005, 1006) else Close(code, "")
+    error = ConnectionClosedError(received, None)
+    if code in GIVES_UP:
+        with pytest.raises(cli.Refused, match=str(code)):
+            client.check_close(error)
+    else:
+        client.check_close(error)
+
+
+def test_the_terminal_client_waits_longer_and_longer_with_jitter(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Enough(Exception):
+        pass
+
+    limits: list[float] = []
+
+    async def lose(self: Any) -> None:
+        if len(limits) == 7:
+            raise Enough
+        raise ConnectionClosedError(Close(1012, "draining"), None)
+
+    def draw(lowest: float, highest: float) -> float:
+        assert lowest == 0
+        limits.append(highest)
+        return 0
+
+    monkeypatch.setattr(cli.Client, "connect", lose)
+    monkeypatch.setattr("chat.cli.random.uniform", draw)
+    client = cli.Client("http://127.0.0.1", GENERAL, "token")
+    # In a thread, for Playwright keeps an event loop running in this one.
+    with ThreadPoolExecutor() as threads, pytest.raises(Enough):
+        threads.submit(asyncio.run, client.run()).result()
+    assert limits == [1, 2, 4, 8, 16, 30, 30]
+
+
+@pytest.mark.live
+def test_the_terminal_client_comes_back_when_the_server_does(demo: Demo) -> None:
+    command = [sys.executable, "-m", "chat.cli", "--url", demo.url, "--room", GENERAL]
+    with subprocess.Popen(
+        command,
+        cwd=SITE,
+        env=demo.get_environment(CHAT_TOKEN=demo.get_token("bob"), PYTHONUNBUFFERED="1"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as client:
+        assert client.stdin
+        assert client.stdout
+
+        def wait_for(text: str) -> None:
+            assert client.stdout
+            assert any(text in line for line in client.stdout), f"It ended without {text!r}"
+
+        wait_for("connected to general")
+        demo.stop()  # closes with 1012
+        wait_for("connection lost, trying again")
+        demo.start()
+        wait_for("connected to general")
+        client.stdin.write("back again\n")
+        client.stdin.close()
+        wait_for("bob: back again")
+        assert client.wait(TIMEOUT) == 0
+
+
+@pytest.mark.live
+@pytest.mark.browser
+def test_a_page_gives_up_on_refusals_only(open_room: Callable[..., Any]) -> None:
+    page = open_room("alice")
+    wait_for_state(page, "connected")
+    for code in COMES_BACK:
+        [[state, _]] = page.evaluate(FAKE_SOCKET, [code])
+        assert (code, state) == (code, "waiting")
+    for code in GIVES_UP:
+        [[state, _]] = page.evaluate(FAKE_SOCKET, [code])
+        assert (code, state) == (code, "stopped")
+
+
+@pytest.mark.live
+@pytest.mark.browser
+def test_a_page_waits_longer_and_longer_with_jitter(open_room: Callable[..., Any]) -> None:
+    page = open_room("alice")
+    wait_for_state(page, "connected")
+    for fraction in (1, 0.5):
+        page.evaluate(f"Math.random = () => {fraction}")
+        delays = [round(delay / 500) / 2 for _, delay in page.evaluate(FAKE_SOCKET, [1012] * 7)]
+        assert delays == [fraction * seconds for seconds in (1, 2, 4, 8, 16, 30, 30)]

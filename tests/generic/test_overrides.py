@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from channels.exceptions import AcceptConnection, DenyConnection
 from channels.layers import InMemoryChannelLayer
+from django.test import override_settings
 
 from chanx.generic.plan import get_plan
 from chanx.generic.websocket import AsyncJsonWebsocketConsumer
@@ -202,6 +203,49 @@ async def test_content_that_is_no_json_at_all_is_an_error_of_the_client(
     (message,) = await client.receive_all_json()
     assert message["action"] == "error"
     assert not [line for line in logs if line["log_level"] == "error"]
+
+
+BEYOND_STRICT_JSON = {
+    "json_too_deep": "[" * 64 + "]" * 64,
+    "json_number_too_large": "18446744073709551616",
+    "json_invalid": '"\\ud800"',
+}
+
+
+@pytest.mark.parametrize("name", ["receive", "decode_json", "receive_json"])
+@pytest.mark.parametrize(("error", "value"), BEYOND_STRICT_JSON.items())
+async def test_json_is_strict_for_consumers_with_overrides(
+    name: str, error: str, value: str, connect: Connect
+) -> None:
+    seen: list[Any] = []
+
+    class Mixin:
+        async def receive_json(self, content: Any, **kwargs: Any) -> None:
+            seen.append(content)
+
+    calls: list[str] = []
+    base = override(OpenConsumer, name, calls)
+    bases = (Mixin, base) if name == "receive_json" else (base,)
+    consumer: Any = type("Consumer", bases, {})
+    client = await connect(consumer.as_asgi())
+    await client.send_to(text_data=f'{{"action":"echo","payload":{value}}}')
+    (message,) = await client.receive_all_json()
+    assert message["action"] == "error"
+    assert [details["type"] for details in message["payload"]] == [error]
+    assert not seen
+
+
+async def test_depth_is_a_setting_for_consumers_with_overrides(connect: Connect) -> None:
+    calls: list[str] = []
+    client = await connect(override(OpenConsumer, "decode_json", calls).as_asgi())
+    text = '{"action":"echo","payload":[[1]]}'
+    with override_settings(CHANX={"MAX_JSON_DEPTH": 2}):
+        await client.send_to(text_data=text)
+        (message,) = await client.receive_all_json()
+        assert message["payload"][0]["type"] == "json_too_deep"
+    await client.send_to(text_data=text)
+    (message,) = await client.receive_all_json()
+    assert message == {"action": "echo", "payload": [[1]]}
 
 
 async def test_dispatch_may_drop_and_add_events(connect: Connect) -> None:

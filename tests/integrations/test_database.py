@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -42,7 +43,7 @@ async def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     found = Clock()
     clock = SimpleNamespace(monotonic=found.monotonic)
     monkeypatch.setattr("chanx.integrations.database.time", clock)
-    monkeypatch.setattr(database, "close_old_connections", found.close)
+    monkeypatch.setattr(database, "close_stale_connections", found.close)
     monkeypatch.setattr(database, "_next_time", 0.0)
     return found
 
@@ -110,7 +111,7 @@ def broken_database(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Clock:
         clock.close()
         raise OperationalError("cannot even close")
 
-    monkeypatch.setattr(database, "close_old_connections", close)
+    monkeypatch.setattr(database, "close_stale_connections", close)
     return clock
 
 
@@ -138,3 +139,58 @@ async def test_failure_in_the_background_is_logged_and_not_left_to_asyncio(
     gc.collect()
     assert event_loop_errors == []
     assert [line["log_level"] for line in logs] in (["warning"], ["error"])
+
+
+# --- asgiref's own thread, while connections are on lanes ----------------------------------------
+
+
+@pytest.fixture
+def deadlines(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float | None]]:
+    """What the thread will say of its open connections, one look after the other."""
+    found: list[float | None] = []
+    monkeypatch.setattr(database, "_INTERVAL", 0.001)
+    monkeypatch.setattr(database, "get_next_deadline", lambda: found.pop(0))
+    monkeypatch.setattr(database, "_watch", None)
+    yield found
+    if database._watch:
+        database._watch.cancel()
+
+
+async def test_default_thread_is_looked_at_once_for_many(
+    clock: Clock, deadlines: list[float | None]
+) -> None:
+    deadlines += [None]
+    for _ in range(100):
+        database.watch_default_thread()
+    await clock.wait()
+    await wait_for_watch_to_end()
+    assert (clock.calls, deadlines) == (1, [])
+
+
+async def test_default_thread_is_looked_at_until_nothing_is_open(
+    clock: Clock, deadlines: list[float | None]
+) -> None:
+    deadlines += [clock.now - 1, clock.now + 0.002, None]
+    database.watch_default_thread()
+    await wait_for_watch_to_end()
+    assert (clock.calls, deadlines) == (3, [])
+
+
+async def test_what_middleware_opens_is_not_left_for_what_ends_much_later(
+    clock: Clock, deadlines: list[float | None]
+) -> None:
+    deadlines += [clock.now + 3600, None]
+    database.watch_default_thread()
+    await clock.wait()
+    async with asyncio.timeout(60):
+        while database._watch is None or database._running:
+            await asyncio.sleep(0)
+    database.watch_default_thread()
+    await wait_for_watch_to_end()
+    assert (clock.calls, deadlines) == (2, [])
+
+
+async def wait_for_watch_to_end() -> None:
+    async with asyncio.timeout(60):
+        while database._watch is not None or database._running:
+            await asyncio.sleep(0)

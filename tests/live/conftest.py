@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,7 +12,16 @@ from typing import Any
 
 import pytest
 
-from tests.live.processes import GUIDE, Process, RedisServer, Server, start_daphne, start_uvicorn
+from tests.live.processes import (
+    GUIDE,
+    Process,
+    RedisServer,
+    Server,
+    start_daphne,
+    start_granian,
+    start_hypercorn,
+    start_uvicorn,
+)
 
 LIVE_ENVIRONMENT = {"DJANGO_SETTINGS_MODULE": "tests.live.site.settings"}
 LIVE_APPLICATION = "tests.live.site.asgi:application"
@@ -27,7 +37,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.live)
 
 
-@pytest.fixture(params=[start_uvicorn, start_daphne], ids=["uvicorn", "daphne"], scope="module")
+_SERVERS = {
+    "uvicorn": start_uvicorn,
+    "daphne": start_daphne,
+    "hypercorn": start_hypercorn,
+    "granian": start_granian,
+}
+
+
+@pytest.fixture(params=_SERVERS.values(), ids=list(_SERVERS), scope="module")
 def start(request: pytest.FixtureRequest) -> StartServer:
     """Start a server of each kind."""
     function: StartServer = request.param
@@ -50,16 +68,34 @@ def uvicorn() -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    """A Redis for this run alone; scripts/redis-server finds one for scripts/test."""
+def redis_command() -> str:
+    """The redis-server; scripts/redis-server finds one for scripts/test."""
     command = shutil.which("redis-server")
     if command is None:
         reason = "There is no redis-server on PATH; scripts/test gets one"
         if os.environ.get("REQUIRE_REDIS"):
             pytest.fail(f"REQUIRE_REDIS is set. {reason}")
         pytest.skip(reason)
-    with RedisServer(command, tmp_path_factory.mktemp("redis")) as server:
+    return command
+
+
+@pytest.fixture(scope="session")
+def redis_server(
+    redis_command: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RedisServer]:
+    """A Redis for this run alone."""
+    with RedisServer(redis_command, tmp_path_factory.mktemp("redis")) as server:
         yield server
+
+
+@pytest.fixture
+def mortal_redis(redis_command: str, tmp_path: Path) -> Iterator[RedisServer]:
+    """A Redis for one test alone, which may do to it what it likes."""
+    with RedisServer(redis_command, tmp_path) as server:
+        try:
+            yield server
+        finally:
+            server.send_signal(signal.SIGCONT)  # one that is frozen does not end
 
 
 @dataclass

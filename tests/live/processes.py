@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +21,8 @@ __all__ = [
     "RedisServer",
     "Server",
     "start_daphne",
+    "start_granian",
+    "start_hypercorn",
     "start_uvicorn",
 ]
 
@@ -158,6 +161,20 @@ class Server(Process):
         """Where its sockets are."""
         return f"ws://127.0.0.1:{self.port}"
 
+    def wait_until_listening(self) -> None:
+        """Knock until somebody opens: for servers that announce it before it is so."""
+        end = time.monotonic() + DEADLINE
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), DEADLINE).close()
+            except ConnectionRefusedError:
+                if time.monotonic() > end:
+                    raise
+                with self._changed:
+                    self._changed.wait(_PAUSE)
+            else:
+                return
+
 
 def start_uvicorn(
     application: str,
@@ -181,19 +198,49 @@ def start_daphne(
     return Server(arguments, announcement, cwd=cwd, environment=environment)
 
 
+def start_hypercorn(
+    application: str,
+    *options: str,
+    cwd: Path = ROOT,
+    environment: Mapping[str, str] | None = None,
+) -> Server:
+    """Start hypercorn, in one process: a worker of its own is not told of a SIGTERM."""
+    arguments = ["hypercorn", application, "--workers", "0", "--bind", "127.0.0.1:0", *options]
+    announcement = r"Running on http://127\.0\.0\.1:(\d+)"
+    return Server(arguments, announcement, cwd=cwd, environment=environment)
+
+
+def start_granian(
+    application: str,
+    *options: str,
+    cwd: Path = ROOT,
+    environment: Mapping[str, str] | None = None,
+) -> Server:
+    """Start granian, which names the port that it was told; so it is told a free one."""
+    arguments = ["granian", application, "--interface", "asginl", "--host", "127.0.0.1"]
+    arguments += ["--port", str(_find_free_port()), "--working-dir", str(cwd), *options]
+    announcement = r"Listening at: http://127\.0\.0\.1:(\d+)"
+    server = Server(arguments, announcement, cwd=cwd, environment=environment)
+    try:
+        server.wait_until_listening()
+    except BaseException:
+        server.stop()
+        raise
+    return server
+
+
 class RedisServer(Process):
     """A redis-server on a free port, that keeps nothing."""
 
     def __init__(self, command: str, folder: Path) -> None:
+        self._command = [command, "--bind", "127.0.0.1", "--dir", str(folder)]
+        self._command += ["--save", "", "--appendonly", "no"]
         # Redis cannot choose a port by itself; between finding one and using it somebody else may
         # take it, so the one that lost tries the next.
         for _ in range(_PORTS_TRIED):
             self.port = _find_free_port()
-            arguments = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(folder)]
-            super().__init__([command, *arguments, "--save", "", "--appendonly", "no"])
-            if "Ready" in self.wait_for(r"Ready to accept connections|Failed listening")[0]:
+            if self._start():
                 return
-            self.wait()
         raise RuntimeError(f"No free port for Redis:\n{self.output}")
 
     @property
@@ -201,8 +248,35 @@ class RedisServer(Process):
         """Where it listens."""
         return f"redis://127.0.0.1:{self.port}"
 
+    def kill(self) -> None:
+        """End it with SIGKILL, frozen or not."""
+        self.send_signal(signal.SIGKILL)
+        self.wait()
+
+    def freeze(self) -> None:
+        """Stop it with SIGSTOP: its connections stay, and nobody answers."""
+        self.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self.send_signal(signal.SIGCONT)
+
+    def restart(self) -> None:
+        """Start it again after ``kill``, empty, on the same port."""
+        if not self._start():
+            raise RuntimeError(f"Redis did not start again:\n{self.output}")
+
+    def _start(self) -> bool:
+        super().__init__([*self._command, "--port", str(self.port)])
+        if "Ready" in self.wait_for(r"Ready to accept connections|Failed listening")[0]:
+            return True
+        self.wait()
+        return False
+
 
 _PORTS_TRIED: Final = 10
+
+_PAUSE: Final = 0.05
 
 
 def _find_free_port() -> int:

@@ -50,6 +50,9 @@ BAD_FRAMES: dict[str, str | bytes] = {
     "NaN": echo("NaN"),
     "infinity": echo("[1,-Infinity]"),
     "NaN as number": '{"action":"number","payload":NaN}',
+    "one level too many": echo("[" * 64 + "]" * 64),
+    "integer too large": echo(str(2**64)),
+    "number beyond a double": echo("1e999"),
     "long integer": echo("9" * 10_000),
     "long integer as number": '{"action":"number","payload":' + "9" * 10_000 + "}",
 }
@@ -78,11 +81,12 @@ async def test_odd_keys_are_no_errors(live: Server, name: str) -> None:
 
 def make_unusual_values() -> dict[str, Any]:
     return {
-        "long integer": int("9" * 4000),
+        "largest integer": 2**64 - 1,
+        "smallest integer": -(2**63),
         "large number": 1e308,
         "emoji": "\N{GRINNING FACE}",
         "control characters": "".join(map(chr, range(32))),
-        "hundred levels": json.loads("[" * 100 + "]" * 100),
+        "as many levels as may be, with the message": json.loads("[" * 63 + "]" * 63),
     }
 
 

@@ -164,9 +164,10 @@ async def test_memberships_end_with_the_last_member(pair: Pair) -> None:
         await watcher.wait("ended", 2, "member")
         await other_watcher.wait("ended", 1, "member")
     assert pair.get_memberships("member") == []
-    assert set(pair.redis.keys("*")) <= keys
+    # The one group that each process stays in.
+    assert set(pair.redis.keys("*")) <= {*keys, "asgi:group:chanx.control"}
     # Each process keeps some names in store, and replaces those that were used.
-    assert len(pair.redis.pubsub_channels("*")) <= max(len(channels), 2 * 9)
+    assert len(pair.redis.pubsub_channels("*")) <= max(len(channels), 2 * 9) + 1
 
 
 async def count_commands_per_broadcast(pair: Pair, members: int) -> dict[str, int]:

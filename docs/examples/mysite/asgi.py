@@ -14,6 +14,7 @@ from lobby.consumers import LobbyConsumer
 
 # endregion: first
 from tickets.consumers import TicketConsumer
+from tickets.dashboard import PositionsConsumer, ReportConsumer
 from tickets.feed import FeedConsumer
 
 # region: first
@@ -27,6 +28,8 @@ application = ProtocolTypeRouter(
                     # endregion: first
                     path("ws/tickets/<int:ticket_id>/", TicketConsumer.as_asgi()),
                     path("ws/feed/", FeedConsumer.as_asgi()),
+                    path("ws/dashboard/", PositionsConsumer.as_asgi()),
+                    path("ws/reports/", ReportConsumer.as_asgi()),
                     # region: first
                 ]
             )

@@ -18,7 +18,7 @@ class TicketTest(WebsocketTestCase):
 
     def get_headers(self, user: User) -> list[tuple[bytes, bytes]]:
         token = f"Token {self.tokens[user]}".encode()
-        return [(b"origin", b"http://localhost"), (b"authorization", token)]
+        return [(b"origin", b"http://testserver"), (b"authorization", token)]
 
     def get_ws_headers(self) -> list[tuple[bytes, bytes]]:
         return self.get_headers(self.alice)

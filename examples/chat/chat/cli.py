@@ -37,7 +37,7 @@ ANSWER_WITHIN = 10.0
 
 MAX_WAITING_LINES = 1000
 OVERLAP = 50  # ids; see catch_up()
-TOO_BIG = 1009
+TOO_BIG = {1009, 4413}  # the second where the server sends no codes below 3000
 
 
 class Refused(Exception):
@@ -45,8 +45,8 @@ class Refused(Exception):
 
 
 def is_final(status: int) -> bool:
-    """Whether it is of no use to try again: a client error, but neither timeout nor throttle."""
-    return 400 <= status < 500 and status not in {408, 429}
+    """Whether it is of no use to try again: a client error, but not one of this moment alone."""
+    return 400 <= status < 500 and status not in {408, 413, 429}
 
 
 def fetch_json(url: str, *, data: bytes | None = None, token: str = "") -> Any:
@@ -109,7 +109,7 @@ class Client:
         code = error.rcvd.code if error.rcvd else 1006
         if is_final(code - 4000):
             raise Refused(f"The server closed the connection (code {code}).") from None
-        if code == TOO_BIG and self.pending:
+        if code in TOO_BIG and self.pending:
             self.show_error({"detail": "it is too big"})
 
     async def connect(self) -> None:

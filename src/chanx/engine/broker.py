@@ -16,6 +16,11 @@ class Broker(Protocol):
     the cause, when the event or the subscription did not come about.
     """
 
+    @property
+    def deadline(self) -> float | None:
+        """Seconds within which each method answers; None: no bound."""
+        ...
+
     def listen(self, on_event: OnEvent) -> None:
         """Give the events of subscribed groups to this function; called once, before all else.
 
@@ -23,11 +28,15 @@ class Broker(Protocol):
         the implementation's to log, and costs that event only.
         """
 
-    async def subscribe(self, group: str) -> None:
-        """Receive the events of a group from now on. Called once per group and process."""
+    async def subscribe(self, group: str, *, wait: bool = True) -> None:
+        """Receive the events of a group from now on. Called once per group and process.
+
+        While what carries the events is out of reach, nothing is raised: the group is remembered,
+        and subscribed to as soon as that is possible. The same, and at once, without ``wait``.
+        """
 
     async def unsubscribe(self, group: str) -> None:
-        """Receive no more events of a group."""
+        """Receive no more events of a group. Nothing is raised either while that cannot be told."""
 
     async def publish(self, group: str, event: dict[str, Any]) -> object | None:
         """Send an event to all processes that subscribed, this one included.

@@ -1,24 +1,32 @@
-"""One socket: what comes in is handled one at a time, what goes out leaves in order.
+"""One socket: what comes in is handled in order, what goes out leaves in order.
 
 The server's own task reads and never runs the application's code, so that it sees a disconnect at
-once. A worker task exists while there is something in the inbox. What a handler sends, its own task
-writes; broadcasts are written by a task that many connections share. An idle connection has none.
+once. Tasks that handle exist while there is something in the inbox. What a handler sends, its own
+task writes; broadcasts are written by a task that many connections share. An idle connection has
+none of them.
+
+Longer than other files, because the state and those who change it are one thing: what could be
+taken out without a second copy of the state (inbox, outbox, limits, idle clients) has been.
 """
 
 import asyncio
 import contextlib
-from collections import deque
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable
 from contextvars import copy_context
 from enum import Enum, auto
 from typing import Any, Final, Protocol
 
-from chanx.codes import CloseCode
+from chanx.codes import OTHER_CODES, CloseCode
+from chanx.engine.idle import IdleWatch
+from chanx.engine.inbox import Event, EventHandler, Inbox, get_size
 from chanx.engine.limits import Limits
+from chanx.engine.outbox import Outbox, Queued
+from chanx.engine.registry import registry
+from chanx.engine.stats import counters
 from chanx.engine.tasks import cancel_and_wait, is_being_cancelled, spawn
 from chanx.engine.writers import get_writers
 
-__all__ = ["Connection", "Handler", "Problem", "State"]
+__all__ = ["Connection", "Event", "Handler", "Problem", "State"]
 
 _TURN: Final = 32
 """Frames after which the event loop gets a turn, if neither the socket nor a handler gave it one.
@@ -26,10 +34,6 @@ _TURN: Final = 32
 A server hands over all frames of one read, and a send() that need not wait does not suspend:
 without this one client could keep the loop to itself for as long as its data lasts.
 """
-
-Event = MutableMapping[str, Any]
-_Queued = tuple[Event, int, "asyncio.Future[bool] | None"]
-"""What waits to be sent, its size, and whom to tell whether it was."""
 
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
@@ -52,60 +56,87 @@ class Problem(Enum):
     OUTBOX_FULL = "outbox full"
     SERVER_REFUSES = "server takes no more frames"
     HANDLER_STUCK = "handler does not end when cancelled"
+    TOO_BIG = "message too big"
+    IDLE = "client is silent"
 
 
-class Handler(Protocol):
+class Handler(EventHandler, Protocol):
     """What a connection drives."""
-
-    async def handle_frame(self, event: Event) -> None:
-        """Handle a frame of the client. Must not raise but to end it all."""
-
-    async def handle_event(self, event: Event) -> None:
-        """Handle another event of the socket or one of the broker. Must not raise either."""
 
     def handle_problem(self, problem: Problem) -> None:
         """Be told that the connection is being given up. Must not raise."""
+
+    def make_dropped_notice(self, count: int) -> str:
+        """Return the text that tells a client how many messages it has missed. Must not raise."""
+        ...
+
+    async def handle_end(self, code: int) -> None:
+        """Clean up after the connection, once; nothing else of it runs any more."""
 
 
 class Connection:
     """The state, the queues and the tasks of one socket."""
 
+    __slots__ = (
+        "__weakref__",
+        "_abort_handle",
+        "_aborted_with",
+        "_close_timer",
+        "_closer",
+        "_handler",
+        "_has_cancelled_reader",
+        "_held",
+        "_idle",
+        "_is_lent",
+        "_is_stuck",
+        "_is_writing",
+        "_limits",
+        "_missed",
+        "_next",
+        "_on_progress",
+        "_outbox",
+        "_reader",
+        "_receive",
+        "_send",
+        "_sent",
+        "_writer",
+        "_writers",
+        "closed_with",
+        "dropped",
+        "inbox",
+        "state",
+    )
+
     def __init__(
         self, receive: Receive, send: Send, handler: Handler, limits: Limits | None = None
     ) -> None:
         self.state = State.CONNECTING
-        self.frames_handled = 0
-        """Text and binary frames of the client whose handling has ended, however it ended."""
-        self.events_unhandled = 0
-        """Events other than frames that wait, or are being handled."""
         self.dropped = 0
         """Frames that were to be sent when the connection was closing or closed."""
-        self.on_progress: Callable[[], None] | None = None
-        """Called when a frame was handled and when the outbox has become empty; for test tools."""
-
+        self.closed_with: int | None = None
+        """The code of the close frame, if it was this side that closed."""
+        self._on_progress: Callable[[], None] | None = None
         self._receive = receive
         self._send = send
         self._handler = handler
         self._limits = limits or Limits()
+        self.inbox = Inbox(handler, self._limits, copy_context())
+        self.inbox.on_stuck = self._lose_handler
+        self.inbox.on_blocked = self._lose_client
+        self._is_stuck = False
+        self._idle: IdleWatch | None = None
         self._reader: asyncio.Task[Any] | None = None
-        self._context = copy_context()
         self._aborted_with: int | None = None
         self._abort_handle: asyncio.Handle | None = None
         self._has_cancelled_reader = False
 
-        # Queues exist while something is in them: an empty deque holds 760 bytes.
-        self._inbox: deque[tuple[Event, bool]] | None = None  # the flag: a frame
-        self._inbox_events = 0
-        self._inbox_room: asyncio.Future[None] | None = None
-        self._worker: asyncio.Task[None] | None = None
-        self._is_working = False
-
-        self._outbox: deque[_Queued] | None = None
+        self._outbox: Outbox | None = None  # exists while something is in it
         self._next: Event | None = None
         """The frame with which the writer begins: most have this one only, and need no queue."""
+        self._held: Outbox | None = None
+        self._missed = 0
+        """Messages dropped by the policy for slow clients, of which the client is not told yet."""
         self._writers = get_writers()
-        self._outbox_bytes = 0
-        self._held: deque[tuple[Event, int]] | None = None
         self._writer: asyncio.Task[None] | None = None
         self._is_writing = False
         self._is_lent = False  # to a task that is not ours, which sends for itself
@@ -113,14 +144,78 @@ class Connection:
         self._closer: asyncio.Task[None] | None = None
         self._close_timer: asyncio.TimerHandle | None = None
 
+    # --- for those who look at it -------------------------------------------------------------
+
+    @property
+    def on_progress(self) -> Callable[[], None] | None:
+        """Called when a frame was handled and when the outbox has become empty; for test tools."""
+        return self._on_progress
+
+    @on_progress.setter
+    def on_progress(self, callback: Callable[[], None] | None) -> None:
+        self._on_progress = self.inbox.on_progress = callback
+
+    @property
+    def frames_handled(self) -> int:
+        """Text and binary frames of the client whose handling has ended, however it ended."""
+        return self.inbox.frames_handled
+
+    @property
+    def events_unhandled(self) -> int:
+        """Events other than frames that wait, or are being handled."""
+        return self.inbox.events_unhandled
+
+    @property
+    def is_closing(self) -> bool:
+        """The connection is closed, or about to be."""
+        return self.state in (State.CLOSING, State.CLOSED)
+
+    @property
+    def is_holding(self) -> bool:
+        """Deliveries are kept back."""
+        return self._held is not None
+
+    @property
+    def is_outbox_empty(self) -> bool:
+        """Nothing is queued, kept back or on its way to the server."""
+        return not (self._outbox or self._held or self._is_writing)
+
+    @property
+    def queued(self) -> tuple[int, int, int]:
+        """Events that wait to be handled, frames that wait to be sent, and the bytes of these."""
+        boxes = [box for box in (self._outbox, self._held) if box]
+        frames = sum(map(len, boxes)) + (self._next is not None)
+        return len(self.inbox), frames, sum(box.size for box in boxes)
+
     # --- the socket ---------------------------------------------------------------------------
 
     async def run(self) -> int:
-        """Read the socket until it is closed; return the close code. Afterwards no task is left."""
+        """Serve the socket until it is closed; return the close code. No task is left afterwards.
+
+        The handler's ``handle_end`` is the last of it, however it ends.
+        """
         self._reader = asyncio.current_task()
-        # One context for all of the worker's tasks: what a handler puts into it (log fields, say)
-        # is there for the next one, whoever queues the event, as it is in a Channels consumer.
-        self._context = copy_context()
+        self.inbox.context = copy_context()
+        registry.add(self)
+        code = int(CloseCode.ABNORMAL)
+        try:
+            code = await self._read()
+        finally:
+            try:
+                await self._shut_down()
+            finally:
+                try:
+                    await self._handler.handle_end(code)
+                finally:
+                    registry.remove(self)
+        return code
+
+    async def _read(self) -> int:
+        inbox = self.inbox
+        max_size = self._limits.max_message_size
+        # A character has one to four bytes in UTF-8 (RFC 3629, section 3): texts up to this length
+        # need not be looked at.
+        small = (max_size or 0) // 4
         received = 0
         try:
             while True:
@@ -129,20 +224,32 @@ class Connection:
                 if received % _TURN == 0:
                     await asyncio.sleep(0)
                 kind = event["type"]
-                if kind == "websocket.disconnect":
+                is_frame = kind == "websocket.receive"
+                is_large = False
+                if is_frame:
+                    counters.received += 1
+                    if self._idle:
+                        self._idle.touch()
+                    text = event.get("text")
+                    if max_size is not None and (text is None or len(text) > small):
+                        is_large = get_size(event) > max_size
+                elif kind == "websocket.disconnect":
                     return int(event.get("code") or CloseCode.NO_STATUS)
                 if self.state is not State.OPEN and self.is_closing:
-                    continue
-                self._put(event, kind == "websocket.receive")
-                if self._inbox and len(self._inbox) >= self._limits.inbox:
-                    await self._wait_for_room()
+                    counters.outcomes["discarded"] += is_frame
+                elif is_large:
+                    counters.outcomes["too_big"] += 1
+                    self._handler.handle_problem(Problem.TOO_BIG)
+                    self.close_soon(int(CloseCode.TOO_BIG))
+                else:
+                    inbox.put(event, is_frame)
+                    if inbox.is_full:
+                        await inbox.wait_for_room()
         except asyncio.CancelledError:
             # Cancelled by the server, or by it as well?
             if not (self._has_cancelled_reader and self._reader) or self._reader.uncancel() > 0:
                 raise
-            return self._aborted_with or CloseCode.ABNORMAL
-        finally:
-            await self._shut_down()
+            return self._aborted_with or int(CloseCode.ABNORMAL)
 
     def abort(self, code: int) -> None:
         """Make ``run`` return this code, whatever the client does."""
@@ -161,14 +268,28 @@ class Connection:
         for handle in (self._abort_handle, self._close_timer):
             if handle:
                 handle.cancel()
-        self._inbox = None
+        if self._idle:
+            self._idle.stop()
+        self.inbox.shut()
         self._drop_outbox()  # first: a cancelled handler in send() would start a writer for it
-        tasks = (self._worker, self._writer, self._closer)
-        if not await cancel_and_wait(tasks, self._limits.cancel_timeout):
-            self._handler.handle_problem(Problem.HANDLER_STUCK)
-        # A task that is cancelled before its first step never gets to its finally.
-        self._is_working = self._is_writing = False
-        self._drop_outbox()
+        try:
+            await self._give_grace()
+        finally:
+            ours = (*self.inbox.tasks, self._writer, self._closer)
+            has_ended = await cancel_and_wait(ours, self._limits.cancel_timeout)
+            if not has_ended and not self._is_stuck:
+                self._handler.handle_problem(Problem.HANDLER_STUCK)
+            self.inbox.end()
+            # A task that is cancelled before its first step never gets to its finally.
+            self._is_writing = False
+            self._drop_outbox()
+
+    async def _give_grace(self) -> None:
+        """Wait for handlers that run, as long as the consumer wants."""
+        grace = self._limits.disconnect_grace
+        tasks = [task for task in self.inbox.tasks if task is not asyncio.current_task()]
+        if grace and tasks:
+            await asyncio.wait(tasks, timeout=grace)
 
     # --- coming in ----------------------------------------------------------------------------
 
@@ -176,88 +297,72 @@ class Connection:
         """Take an event of the broker; it is handled in its turn, after what came before it."""
         if self.is_closing:
             return
-        if self._inbox_events >= self._limits.inbox_events:
-            self._overflow(Problem.INBOX_FULL)
-            return
-        self._put(event, False)
-
-    def _put(self, event: Event, is_frame: bool) -> None:
-        if not is_frame:
-            self.events_unhandled += 1
-        if self._is_working:
-            self._inbox = self._inbox or deque()
-            self._inbox.append((event, is_frame))
-            self._inbox_events += not is_frame
+        if self.inbox.has_room_for_event:
+            self.inbox.put(event, False)
         else:
-            self._is_working = True
-            worker = spawn(self._work(event, is_frame), self._context)
-            if not worker.done():
-                self._worker = worker
+            self._overflow(Problem.INBOX_FULL)
 
-    async def _wait_for_room(self) -> None:
-        self._inbox_room = asyncio.get_running_loop().create_future()
-        try:
-            await self._inbox_room
-        finally:
-            self._inbox_room = None
+    def watch_silence(self, ping: Callable[[], None] | None) -> None:
+        """From now on close a client that is silent for too long.
 
-    def _wake_reader(self) -> None:
-        if self._inbox_room and not self._inbox_room.done():
-            self._inbox_room.set_result(None)
+        ``ping`` is called when one that asked for it should give a sign of life.
+        """
+        limits = self._limits
+        heartbeat = limits.heartbeat_interval if ping else None
+        if not self.is_closing and (limits.idle_timeout or heartbeat):
+            self._idle = IdleWatch(
+                limits.idle_timeout,
+                heartbeat,
+                ping=ping or _do_nothing,
+                on_idle=self._end_silence,
+            )
 
-    def _take(self, inbox: deque[tuple[Event, bool]]) -> tuple[Event, bool]:
-        event, is_frame = inbox.popleft()
-        self._inbox = inbox or None
-        self._inbox_events -= not is_frame
-        if self._inbox_room and len(inbox) < self._limits.inbox:
-            self._wake_reader()
-        return event, is_frame
+    def _end_silence(self) -> bool:
+        """Close, unless the client waits for us and not we for it."""
+        if self.is_closing:
+            return True
+        if self.inbox.tasks or self.inbox:
+            return False
+        self._handler.handle_problem(Problem.IDLE)
+        self.close_soon(int(CloseCode.REQUEST_TIMEOUT))
+        return True
 
-    async def _work(self, event: Event, is_frame: bool) -> None:
-        try:
-            while True:
-                try:
-                    if self.state is not State.OPEN and self.is_closing:
-                        pass  # closed after the event came and before this task began
-                    elif is_frame:
-                        await self._handler.handle_frame(event)
-                    else:
-                        await self._handler.handle_event(event)
-                except asyncio.CancelledError:
-                    if is_being_cancelled():
-                        raise
-                finally:
-                    if is_frame:
-                        self.frames_handled += 1
-                    else:
-                        self.events_unhandled -= 1
-                    if self.on_progress:
-                        self.on_progress()
-                if not self._inbox:
-                    break
-                event, is_frame = self._take(self._inbox)
-        finally:
-            self._worker = None
-            if self._inbox:
-                # A handler has cancelled its own task. Later, for this one is still in the context.
-                asyncio.get_running_loop().call_soon(self._go_on)
-            else:
-                self._is_working = False
+    def _lose_handler(self) -> None:
+        if not self._is_stuck:
+            self._is_stuck = True
+            self._overflow(Problem.HANDLER_STUCK, CloseCode.INTERNAL_ERROR)
 
-    def _go_on(self) -> None:
-        self._is_working = False
-        if self._inbox:
-            event, is_frame = self._take(self._inbox)
-            self.events_unhandled -= not is_frame  # counted when it came
-            self._put(event, is_frame)
+    def _lose_client(self) -> None:
+        self._overflow(Problem.OUTBOX_FULL)
 
     # --- going out ----------------------------------------------------------------------------
 
     async def accept(self, event: Event) -> None:
         """Send ``websocket.accept``, once."""
-        if self.state is State.CONNECTING:
-            self.state = State.OPEN
+        if self.state is not State.CONNECTING:
+            return
+        self.state = State.OPEN
+        self._is_writing = self._is_lent = True
+        try:
             await self._transmit(event)
+        finally:
+            self._is_writing = self._is_lent = False
+            if self._outbox:
+                self._start_writer()
+
+    async def respond(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        """Refuse the handshake with an HTTP response; the connection then ends with 1012.
+
+        For servers whose scope has the ASGI extension ``websocket.http.response``.
+        """
+        if self.state is not State.CONNECTING:
+            return
+        self.state = State.CLOSING
+        self.closed_with = int(CloseCode.SERVICE_RESTART)
+        kind = "websocket.http.response"
+        await self._transmit({"type": f"{kind}.start", "status": status, "headers": headers})
+        await self._transmit({"type": f"{kind}.body", "body": body})
+        self.abort(self.closed_with)
 
     async def pass_on(self, event: Event) -> None:
         """Give the server an event that is neither of these, as an ASGI extension defines it."""
@@ -272,10 +377,10 @@ class Connection:
         in ``dropped`` and nothing more: the reader is about to tell the application.
         """
         if self.state is not State.OPEN:
-            self.dropped += 1
+            self._drop(1)
             return False
-        if not wait and self._has_room(self._outbox, size := _get_size(event)):
-            self._put_out(event, size)
+        if not wait and (not self._outbox or self._outbox.has_room(get_size(event))):
+            self._put_out(Queued(event, get_size(event)))
             if not self._is_writing:
                 self._start_writer()
             return True
@@ -286,103 +391,151 @@ class Connection:
         try:
             # Not through _transmit(): one coroutine less on the way of every reply.
             await self._send(event)
+            counters.messages_out += 1
             self._sent += 1
             if self._sent % _TURN == 0:
                 await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            self._drop(1)  # nobody knows; it is counted once
+            raise
         except Exception as error:
+            self._drop(1)
             self._lose(error)
             return False
         finally:
             self._is_writing = self._is_lent = False
             if self._outbox:
                 self._start_writer()
-            elif self.on_progress:
-                self.on_progress()
+            elif self._on_progress:
+                self._on_progress()
         return True
 
-    def deliver(self, text: str, size: int) -> None:
-        """Queue the text of a broadcast, of this many bytes, without waiting for anything."""
+    def deliver(
+        self, text: str, size: int, key: str | None = None, follow: str | None = None
+    ) -> None:
+        """Queue the text of a broadcast, of this many bytes, without waiting for anything.
+
+        ``key``: with the policy "coalesce" the newest of this key is kept. ``follow``: a text that
+        goes out after this one, or not at all.
+        """
         event = {"type": "websocket.send", "text": text}
+        after = None if follow is None else {"type": "websocket.send", "text": follow}
         if self.state is State.OPEN and self._held is None and not self._is_writing:
             self._share_writer(event)
+            if after:
+                self._put_out(Queued(after))
         elif self.is_closing or (self._held is None and self.state is State.CONNECTING):
-            self.dropped += 1
-        elif not self._has_room(self._outbox if self._held is None else self._held, size):
-            self.dropped += 1
-            self._overflow(Problem.OUTBOX_FULL)
-        elif self._held is None:
-            self._put_out(event, size)
+            self._drop(1)
         else:
-            self._held.append((event, size))
-            self._outbox_bytes += size
+            self._queue_delivery(Queued(event, size, is_delivery=True, key=key, follow=after))
+
+    def ping(self, text: str) -> None:
+        """Queue a sign of life, which no policy drops, without waiting for anything."""
+        event = {"type": "websocket.send", "text": text}
+        if self.state is not State.OPEN:
+            return
+        if self._is_writing:
+            self._put_out(Queued(event, len(text)))
+        else:
+            self._share_writer(event)
 
     def hold_deliveries(self) -> None:
         """Keep deliveries back until ``release_deliveries``; what is sent directly goes out."""
-        self._held = deque()
+        self._held = Outbox(self._limits)
 
     def release_deliveries(self) -> None:
         """Queue what was kept back, in order."""
-        held, self._held = self._held or deque(), None
-        for event, size in held:
-            self._outbox_bytes -= size
+        held, self._held = self._held, None
+        while held:
+            frame = held.pop()
             if self._is_writing:
-                self._put_out(event, size)
+                self._put_out(frame)
             else:
-                self._share_writer(event)
+                self._share_writer(frame.event)
+                if frame.follow:
+                    self._put_out(Queued(frame.follow))
 
     async def close(self, code: int | None, reason: str | None = None) -> None:
         """Close after all that was queued. Whatever is sent from now on is dropped."""
-        if self.is_closing:
-            return
-        self.dropped += len(self._held or ())
+        if not self.is_closing:
+            await self._finish_close(self._begin_close(code, reason))
+
+    def close_soon(self, code: int, reason: str | None = None) -> None:
+        """Close in the same way, without waiting for anything."""
+        if not self.is_closing:
+            event = self._begin_close(code, reason)
+            self._closer = asyncio.get_running_loop().create_task(self._finish_close(event))
+
+    def _begin_close(self, code: int | None, reason: str | None) -> Event:
+        self._drop(len(self._held or ()))
         self._held = None
         self.state = State.CLOSING
-        self._inbox = None
-        self._wake_reader()
+        self.closed_with = code or int(CloseCode.NORMAL)
+        self.inbox.shut()
         # A client that does not read does not take the close frame either.
         self._close_timer = asyncio.get_running_loop().call_later(
             self._limits.close_timeout, self.abort, code or CloseCode.NORMAL
         )
-        event: dict[str, Any] = {"type": "websocket.close"}
+        event: Event = {"type": "websocket.close"}
         if code is not None:
             event["code"] = code
         if reason:
             event["reason"] = reason
+        return event
+
+    async def _finish_close(self, event: Event) -> None:
         if self._is_writing or self._outbox:
             await self._send_in_turn(event)
         else:
             await self._transmit(event)
-        self._close_timer.cancel()
-        if self.on_progress:
-            self.on_progress()
+        self._await_answer()
+        if self._on_progress:
+            self._on_progress()
 
-    @property
-    def is_closing(self) -> bool:
-        """The connection is closed, or about to be."""
-        return self.state in (State.CLOSING, State.CLOSED)
-
-    @property
-    def is_outbox_empty(self) -> bool:
-        """Nothing is queued, kept back or on its way to the server."""
-        return not (self._outbox or self._held or self._is_writing)
+    def _await_answer(self) -> None:
+        """Give the client time to answer the close frame: some servers would wait for ever."""
+        if self._close_timer:
+            self._close_timer.cancel()
+        if self.state is not State.CLOSED:
+            self._close_timer = asyncio.get_running_loop().call_later(
+                self._limits.answer_timeout, self.abort, self.closed_with or CloseCode.NORMAL
+            )
 
     async def _send_in_turn(self, event: Event) -> bool:
+        if self._outbox and self._outbox.is_overfull:
+            self._drop(_is_message(event))
+            self._overflow(Problem.OUTBOX_FULL)
+            return False
         sent: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._outbox = self._outbox or deque()
-        self._outbox.append((event, 0, sent))
-        return await sent
+        frame = Queued(event, get_size(event), sent=sent)
+        self._put_out(frame)
+        try:
+            return await sent
+        except asyncio.CancelledError:
+            if self._outbox:
+                self._outbox.remove(frame)
+            raise
 
-    def _put_out(self, event: Event, size: int) -> None:
-        self._outbox = self._outbox or deque()
-        self._outbox.append((event, size, None))
-        self._outbox_bytes += size
+    def _put_out(self, frame: Queued) -> None:
+        if self._outbox is None:
+            self._outbox = Outbox(self._limits)
+        self._outbox.append(frame)
 
-    def _has_room(self, queue: deque[Any] | None, size: int) -> bool:
-        """Tell whether a frame may be queued; one that finds nothing waiting always may."""
-        limits = self._limits
-        return not queue or (
-            len(queue) < limits.outbox_frames and self._outbox_bytes + size <= limits.outbox_bytes
-        )
+    def _queue_delivery(self, frame: Queued) -> None:
+        outbox = self._outbox if self._held is None else self._held
+        if outbox is None:
+            outbox = self._outbox = Outbox(self._limits)
+        missed = outbox.put_delivery(frame)
+        if missed is None:
+            self._drop(1)
+            self._overflow(Problem.OUTBOX_FULL)
+        elif missed:
+            self._missed += missed
+            counters.dropped["slow"] += missed
+
+    def _make_notice(self) -> Event:
+        count, self._missed = self._missed, 0
+        return {"type": "websocket.send", "text": self._handler.make_dropped_notice(count)}
 
     def _share_writer(self, event: Event) -> None:
         """Have a broadcast written by the task that writes to others as well."""
@@ -406,29 +559,38 @@ class Connection:
         """Send what is queued. ``task`` runs this, and is this connection's until it returns."""
         self._writer = task
         event, self._next = self._next, None
-        sent = None
+        sent = follow = None
         frames = 0
         try:
             while True:
                 if event is None:
-                    if not self._outbox:
+                    if self._outbox:
+                        queued = self._outbox.pop()
+                        event, sent, follow = queued.event, queued.sent, queued.follow
+                    elif self._missed:
+                        event = self._make_notice()
+                    else:
                         break
-                    event, size, sent = self._outbox.popleft()
-                    self._outbox_bytes -= size
                 was_sent = False
                 try:
                     # Not through _transmit(): one coroutine less on the way of every delivery.
                     await self._send(event)
+                    counters.messages_out += _is_message(event)
                     was_sent = True
                 except (Exception, asyncio.CancelledError) as error:
                     # A CancelledError may come out of the server, for something that it awaited.
                     if isinstance(error, asyncio.CancelledError) and is_being_cancelled():
+                        self._drop(_is_message(event))
                         raise
-                    self._lose(error)
+                    was_sent = await self._send_other_code(event)
+                    if not was_sent:
+                        self._drop(_is_message(event))
+                        self._lose(error)
+                        follow = None
                 finally:
                     if sent and not sent.done():
                         sent.set_result(was_sent)
-                event = None
+                event, sent, follow = follow, None, None
                 frames += 1
                 if frames % _TURN == 0:
                     await asyncio.sleep(0)
@@ -436,16 +598,33 @@ class Connection:
             self._is_writing = False
             self._writer = None
             self._outbox = self._outbox or None
-            if self.on_progress:
-                self.on_progress()
+            if self._on_progress:
+                self._on_progress()
 
     async def _transmit(self, event: Event) -> bool:
         """Give an event to the server; False: it takes no more."""
         try:
             await self._send(event)
         except Exception as error:
+            if await self._send_other_code(event):
+                return True
             self._lose(error)
             return False
+        return True
+
+    async def _send_other_code(self, event: Event) -> bool:
+        """Try a close frame once more that the server did not take, with a code of 4000 and more.
+
+        daphne raises for all others but 1000, and then the client would be told nothing.
+        """
+        code = OTHER_CODES.get(event.get("code") or 0)
+        if event["type"] != "websocket.close" or code is None:
+            return False
+        try:
+            await self._send({**event, "code": code})
+        except Exception:
+            return False
+        self.closed_with = code
         return True
 
     def _lose(self, error: BaseException) -> None:
@@ -461,31 +640,38 @@ class Connection:
             self.state = State.CLOSING
         self._drop_outbox()
 
+    def _drop(self, count: int) -> None:
+        self.dropped += count
+        counters.dropped["closed"] += count
+
     def _drop_outbox(self) -> None:
-        queued, self._outbox = self._outbox or (), None
-        self.dropped += len(queued) + len(self._held or ()) + (self._next is not None)
+        outbox, self._outbox = self._outbox, None
+        count = len(self._held or ()) + (self._next is not None)
         self._next = None
-        for _, _, sent in queued:
-            if sent and not sent.done():
-                sent.set_result(False)
         self._held = None
-        self._outbox_bytes = 0
+        self._missed = 0
+        while outbox:
+            frame = outbox.pop()
+            count += _is_message(frame.event)
+            if frame.sent and not frame.sent.done():
+                frame.sent.set_result(False)
+        self._drop(count)
 
     # --- giving up on a slow connection -------------------------------------------------------
 
-    def _overflow(self, problem: Problem) -> None:
+    def _overflow(self, problem: Problem, code: int = CloseCode.TRY_AGAIN_LATER) -> None:
         if self._closer is None and self.state is not State.CLOSED:
             self.state = State.CLOSING
             self._handler.handle_problem(problem)
             self._drop_outbox()
-            self._inbox = None
-            self._wake_reader()
-            self._closer = asyncio.get_running_loop().create_task(self._force_close())
+            self.inbox.shut()
+            self._closer = asyncio.get_running_loop().create_task(self._force_close(int(code)))
 
-    async def _force_close(self) -> None:
+    async def _force_close(self, code: int) -> None:
+        await self._give_grace()
         # One task sends at a time, so the ones that may be stuck in send() end first.
-        await cancel_and_wait((self._worker, self._writer), self._limits.cancel_timeout)
-        code = int(CloseCode.TRY_AGAIN_LATER)
+        await cancel_and_wait((*self.inbox.tasks, self._writer), self._limits.cancel_timeout)
+        self.closed_with = code
         event = {"type": "websocket.close", "code": code}
         was_told = False
         # Whatever the server makes of it, and whether the client reads by now or still does not.
@@ -498,10 +684,16 @@ class Connection:
                     was_told = await self._transmit(event)
         self._is_writing = self._is_lent
         self._closer = None
-        if not was_told:
+        if was_told:
+            self._await_answer()
+        else:
             self.abort(code)
 
 
-def _get_size(event: Event) -> int:
-    text = event.get("text")
-    return len(text.encode()) if text is not None else len(event.get("bytes") or b"")
+def _is_message(event: Event) -> bool:
+    """Tell whether an event is a message, and no close frame."""
+    return bool(event["type"] == "websocket.send")
+
+
+def _do_nothing() -> None:
+    """Stand in for a ping that nobody asked for."""

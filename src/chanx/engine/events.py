@@ -1,15 +1,33 @@
 """The event that carries one message to one group, and the texts that its receivers get."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 
 from chanx.engine.codec import encode_json
+from chanx.engine.gaps import is_number, is_origin
 from chanx.exceptions import EventMalformed
 
-__all__ = ["EVENT_TYPE", "Delivery", "GroupEvent", "Kind"]
+__all__ = [
+    "EVENT_TYPE",
+    "INTERNAL_PREFIX",
+    "MARK_TYPE",
+    "PROBE_TYPE",
+    "Delivery",
+    "GroupEvent",
+    "Kind",
+]
+
+INTERNAL_PREFIX: Final = "chanx."
+"""Names of groups that begin so are chanx's own, and not counted among those of the site."""
 
 EVENT_TYPE: Final = "send_group_member"
 """The ``type`` of the event on a channel layer."""
+
+MARK_TYPE: Final = "chanx.mark"
+"""The ``type`` of an event that only tells how many there were before it."""
+
+PROBE_TYPE: Final = "chanx.probe"
+"""The ``type`` of an event that a process sends to itself, to see whether it arrives."""
 
 Kind = Literal["message", "json"]
 _KINDS: Final = get_args(Kind)
@@ -31,7 +49,9 @@ class GroupEvent:
     ``text`` is the JSON of the message. For kind "message" it is an object without the two flags,
     which are added per receiver under the keys in ``flag_names``; for kind "json" it goes out as
     it is. ``sender`` is the id of the sending connection, ``user`` the key of its user (None for
-    anonymous ones, who own nothing), ``id`` tells events apart.
+    anonymous ones, who own nothing), ``id`` tells events apart. ``key`` names what the message is
+    the newest state of, for receivers that keep only that. ``origin`` and ``number`` are the hub's:
+    it counts what it publishes, so that others see what is missing.
     """
 
     group: str
@@ -43,9 +63,12 @@ class GroupEvent:
     id: str | None = None
     action: str | None = None
     flag_names: tuple[str, str] = ("is_mine", "is_current")
+    key: str | None = None
+    origin: str | None = field(default=None, compare=False)
+    number: int | None = field(default=None, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the event for a broker: str, bool, None and a list, whatever serialises them."""
+        """Return the event for a broker: plain JSON types, whatever serialises them."""
         return {
             "type": EVENT_TYPE,
             "group": self.group,
@@ -57,13 +80,17 @@ class GroupEvent:
             "id": self.id,
             "action": self.action,
             "flag_names": list(self.flag_names),
+            "key": self.key,
+            "origin": self.origin,
+            "number": self.number,
         }
 
     @classmethod
     def from_dict(cls, event: dict[str, Any], group: str = "") -> "GroupEvent":
         """Read an event. ``content`` may stand for ``text``: JSON that is not encoded yet.
 
-        Raises EventMalformed when a field has another type than it should.
+        ``group`` is where it came by, which counts more than what the event says. Raises
+        EventMalformed when a field has another type than it should.
         """
         text = event.get("text")
         if text is None and "content" in event:
@@ -75,7 +102,9 @@ class GroupEvent:
                 ) from error
         kind = event.get("kind", "json")
         flag_names = event.get("flag_names", ("is_mine", "is_current"))
-        optional = [event.get(name) for name in ("sender", "user", "id", "action")]
+        own_group = group or event.get("group") or ""
+        origin, number = event.get("origin"), event.get("number")
+        optional = [event.get(name) for name in ("sender", "user", "id", "action", "key")]
         is_well_formed = (
             isinstance(text, str)
             and kind in _KINDS
@@ -84,15 +113,18 @@ class GroupEvent:
             and len(flag_names) == 2
             and all(isinstance(name, str) for name in flag_names)
             and all(value is None or isinstance(value, str) for value in optional)
+            and (origin is None or is_origin(origin))
+            and (number is None or is_number(number))
         )
-        if not is_well_formed or not isinstance(text, str):
+        if not is_well_formed or not isinstance(text, str) or not isinstance(own_group, str):
             raise EventMalformed(
                 f"An event of type {EVENT_TYPE!r} needs 'text' (str) or 'content' (JSON), "
-                f"'kind' (one of {', '.join(_KINDS)}) and strings for the rest"
+                f"'kind' (one of {', '.join(_KINDS)}), 'number' (a positive int) if it has one, "
+                "and strings for the rest"
             )
-        sender, user, id_, action = optional
+        sender, user, id_, action, key = optional
         return cls(
-            group=str(event.get("group") or group),
+            group=own_group,
             text=text,
             kind=kind,
             exclude_current=bool(event.get("exclude_current", False)),
@@ -101,6 +133,9 @@ class GroupEvent:
             id=id_,
             action=action,
             flag_names=(flag_names[0], flag_names[1]),
+            key=key,
+            origin=origin,
+            number=number,
         )
 
     def is_from(self, connection_id: str) -> bool:

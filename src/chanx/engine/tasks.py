@@ -6,7 +6,13 @@ from collections.abc import Coroutine, Iterable
 from contextvars import Context
 from typing import Any
 
-__all__ = ["cancel_and_wait", "is_being_cancelled", "spawn", "spawn_detached"]
+__all__ = [
+    "cancel_and_wait",
+    "is_being_cancelled",
+    "raise_own_cancellation",
+    "spawn",
+    "spawn_detached",
+]
 
 
 if sys.version_info >= (3, 12):
@@ -49,8 +55,18 @@ def is_being_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-async def cancel_and_wait(tasks: Iterable[asyncio.Task[None] | None], timeout: float) -> bool:
+def raise_own_cancellation(error: BaseException) -> None:
+    """Raise a CancelledError that is meant for this task; another one is a failure like others."""
+    if isinstance(error, asyncio.CancelledError) and is_being_cancelled():
+        raise error
+
+
+async def cancel_and_wait(
+    tasks: Iterable[asyncio.Task[None] | None], timeout: float | None
+) -> bool:
     """Cancel the tasks and wait until they have ended, for ``timeout`` seconds at most.
+
+    None: as long as it takes.
 
     Returns whether all of them ended. The calling task itself is left alone.
     """

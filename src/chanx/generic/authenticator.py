@@ -5,11 +5,12 @@ import json
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 from http.client import responses
 from typing import Any, Final, Protocol, cast
 
-from channels.db import database_sync_to_async
+from asgiref.sync import sync_to_async
 from django.db.models import QuerySet
 from django.db.models.manager import BaseManager
 from django.http import HttpRequest
@@ -22,6 +23,8 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.utils.encoders import JSONEncoder
 
+from chanx.integrations.database import call_with_fresh_connections
+from chanx.integrations.lanes import is_on_lane
 from chanx.integrations.request import make_request
 from chanx.log import get_logger
 
@@ -102,8 +105,11 @@ class ChanxWebsocketAuthenticator:
             else:
                 response = self._perform(view, scope)
             return self._make_result(view, response)
-        except Exception:
-            get_logger().exception("Authentication failed with unexpected error")
+        except Exception as error:
+            if isinstance(error, _TooLate):
+                get_logger().error("Authentication took too long", seconds=_DEADLINE)
+            else:
+                get_logger().exception("Authentication failed with unexpected error")
             return AuthenticationResult(
                 False, 500, "Internal Server Error", {"detail": "Internal server error"}
             )
@@ -264,17 +270,30 @@ def _or_default(classes: Sequence[Any] | None, setting: str) -> Sequence[Any]:
 
 
 async def _run_in_thread(function: Any, *args: Any) -> Response | None:
-    """Call a function in the thread for database work, and give up waiting at the deadline.
+    """Call a function on the connection's lane, and give up waiting at the deadline.
 
+    Without a lane (see ``integrations.lanes``) in asgiref's thread, or the one that a test has.
     The task is waited for, not awaited: cancelling a call that runs in a thread waits for its end.
     """
-    task = asyncio.ensure_future(database_sync_to_async(function)(*args))
+    if not is_on_lane():
+        function = partial(call_with_fresh_connections, function)
+    task = asyncio.ensure_future(sync_to_async(function)(*args))
     _running.add(task)
     task.add_done_callback(_forget)
-    done, _ = await asyncio.wait({task}, timeout=_DEADLINE)
+    done = None
+    try:
+        done, _ = await asyncio.wait({task}, timeout=_DEADLINE)
+    finally:
+        if not done:
+            # A call that has not begun by now, for a client that is gone say, is not made.
+            task.cancel()
     if not done:
-        raise TimeoutError(f"Authentication took more than {_DEADLINE:g} s")
+        raise _TooLate
     return cast("Response | None", task.result())
+
+
+class _TooLate(Exception):
+    """Authentication was not done at its deadline."""
 
 
 _running: set[asyncio.Future[Any]] = set()

@@ -8,45 +8,57 @@ import asyncio
 import copy
 import itertools
 import secrets
-from collections.abc import Awaitable, Callable
-from contextvars import Context, ContextVar, copy_context
+from collections.abc import Awaitable, Callable, Iterable
+from contextvars import copy_context
+from time import perf_counter
 from typing import Any, Final
 
 from channels.exceptions import StopConsumer
 from django.db import Error as DatabaseError
-from structlog.contextvars import bind_contextvars
 
 from chanx.codes import CloseCode
-from chanx.engine.codec import invalid
 from chanx.engine.connection import Connection, Event, Problem, Receive, Send, State
 from chanx.engine.events import EVENT_TYPE, Delivery, GroupEvent, Kind
 from chanx.engine.hub import Hub
-from chanx.engine.tasks import is_being_cancelled
-from chanx.exceptions import BrokerError, MessageInvalid, NoChannelLayer
-from chanx.generic.plan import ClassPlan, Options
+from chanx.engine.stats import counters
+from chanx.engine.tasks import raise_own_cancellation
+from chanx.exceptions import BrokerError, NoChannelLayer, TooManyGroups
+from chanx.generic.frames import Frames
+from chanx.generic.log_context import bind_connection, unbind_frame
+from chanx.generic.plan import ClassPlan, Options, is_handler_name
 from chanx.integrations.channel_layer import get_hub
+from chanx.integrations.control import join_control
 from chanx.integrations.database import close_connections_now, close_connections_when_due
+from chanx.integrations.lanes import is_on_lane
 from chanx.integrations.observer import SCOPE_KEY, ConnectionObserver
 from chanx.integrations.own_channel import ConnectionLayer, OwnChannel
+from chanx.integrations.shutdown import drain_at_sigterm
 from chanx.log import get_logger, log_exception
-from chanx.messages.base import BaseMessage
-from chanx.messages.outgoing import CompleteMessage, ErrorMessage, GroupCompleteMessage
+from chanx.messages.incoming import PingMessage
+from chanx.messages.outgoing import DroppedMessage, DroppedPayload, GroupCompleteMessage
 
-__all__ = ["Driver", "check_text"]
+__all__ = ["HEARTBEAT", "PROTOCOL", "Driver"]
 
-_MAX_REQUEST_ID: Final = 128
+PROTOCOL: Final = "chanx"
+"""The subprotocol that is selected when a client offers it and the consumer selects no other."""
+HEARTBEAT: Final = "chanx.heartbeat"
+"""Offered beside it by clients that answer pings."""
+
+_SETTINGS: Final = {
+    Problem.INBOX_FULL: "INBOX_EVENTS",
+    Problem.OUTBOX_FULL: "OUTBOX_FRAMES, OUTBOX_BYTES",
+    Problem.TOO_BIG: "MAX_MESSAGE_SIZE",
+    Problem.IDLE: "IDLE_TIMEOUT, HEARTBEAT_INTERVAL",
+}
+"""Where the bound is set that a connection has met."""
 
 
-def _get_log_variable(name: str) -> ContextVar[Any]:
-    """Return the variable of a log field, in which structlog's own function puts it.
-
-    Setting two costs a fifth of what the function takes: 1 of 20 microseconds per frame.
-    """
-    return Context().run(bind_contextvars, **{name: ...})[name].var
+_MAX_TYPE: Final = 100
+"""Characters of the type of an event that nobody knows, in the log."""
 
 
-_MESSAGE_ID: Final = _get_log_variable("message_id")
-_RECEIVED_ACTION: Final = _get_log_variable("received_action")
+class _LostEvents(dict[str, Any]):
+    """An event that no layer can bring, whatever ``type`` is written into one."""
 
 
 class Driver:
@@ -62,18 +74,26 @@ class Driver:
         self.is_disconnected = False
         """``disconnect()`` was called."""
         self.plan = plan
-        self.options = Options.resolve(consumer)
-        self.connection = Connection(receive, send, self)
+        self.options = Options.resolve(consumer, plan)
+        self.limits = self.options.limits
+        self.connection = Connection(receive, send, self, self.limits)
         self.log: Any = get_logger()
         self.observer: ConnectionObserver | None = scope.get(SCOPE_KEY)
         self.channel_layer: ConnectionLayer | None = None
         self.own_channel: OwnChannel | None = None
         self._hub: Hub | None = None
         self._consumer = consumer
-        self._frames = 0
+        # A lane looks after its database connections by itself.
+        self.closes_database = not is_on_lane()
+        self._frames = Frames(self, consumer, self._run)
+        self.handle_frame = self._frames.handle
+        self.complete_frame = self._frames.complete
+        self.connection.inbox.completes_frames = self.options.send_completion
+        self._offered = scope.get("subprotocols") or ()
+        self.has_heartbeat = False
         self._events = itertools.count(1)
         self._group_complete = self._make_group_complete()
-        self._bind_log_context(scope)
+        bind_connection(scope, self.id)
         self._context = copy_context()
         if self.observer:
             self.observer.connection = self.connection
@@ -81,8 +101,10 @@ class Driver:
             self.connection.on_progress = self.observer.notify
         if found := get_hub(consumer.channel_layer_alias):
             self._hub, broker = found
+            join_control(self._hub, broker)
             self.own_channel = OwnChannel(broker, self._handle_own_event)
             self.channel_layer = ConnectionLayer(broker, self._hub, self, self.own_channel)
+            self.channel_layer.check_groups = self.check_groups
 
     @property
     def is_open(self) -> bool:
@@ -102,71 +124,79 @@ class Driver:
 
     async def run(self) -> None:
         """Drive the consumer until the connection has ended and all is cleaned up."""
-        code = int(CloseCode.ABNORMAL)
-        try:
-            code = await self.connection.run()
-        finally:
-            await self._finish(code)
+        counters.connections += 1
+        drain_at_sigterm()
+        await self.connection.run()
 
-    async def _finish(self, code: int) -> None:
-        consumer = self._consumer
+    # --- called by the connection ---------------------------------------------------------------
+
+    async def handle_end(self, code: int) -> None:
+        """Have the consumer clean up, for no longer than a handler may take."""
+        # Servers differ in the code that they report after a close of ours.
+        counters.closes[self.connection.closed_with or code] += 1
+        event = {"type": "websocket.disconnect", "code": code}
+        limit = asyncio.timeout(self.limits.handler_timeout)
         try:
-            await consumer.dispatch({"type": "websocket.disconnect", "code": code})
+            async with limit:
+                await self._consumer.dispatch(event)
         except StopConsumer:
             pass
         except Exception as error:
-            log_exception(self.log, "Failed to clean up after a connection", error)
+            if limit.expired():
+                self.note_timeout(event)
+            else:
+                log_exception(self.log, "Failed to clean up after a connection", error)
         finally:
             # Again, for a consumer whose own websocket_disconnect() does not call ours.
             if self.own_channel:
                 await self.own_channel.close()
             await self.leave_groups()
-            close_connections_when_due()
+            if self.closes_database:
+                close_connections_when_due()
             if self.observer:
                 self.observer.is_finished = True
                 self.observer.notify()
 
-    # --- called by the connection ---------------------------------------------------------------
+    async def handle_timeout(self, event: Event, is_frame: bool) -> None:
+        """Tell whoever waits for an answer that a handler took too long."""
+        if is_frame:
+            await self._frames.fail_late(event)
+        elif event["type"] == "websocket.connect":
+            await self._close_broken()
 
-    async def handle_frame(self, event: Event) -> None:
-        """Handle a frame; tell the client what goes wrong, and log it."""
-        if not self.is_set_up:
-            return
-        close_connections_when_due()
+    def note_timeout(self, event: Event) -> None:
+        """Log that a handler takes too long."""
+        self.log.error(
+            "Handler took too long",
+            event_type=event["type"],
+            seconds=self.limits.handler_timeout,
+            setting="HANDLER_TIMEOUT",
+        )
+
+    async def _close_broken(self) -> None:
+        """Close a connection that could not be set up."""
+        code = int(CloseCode.INTERNAL_ERROR)
         try:
-            if self.plan.receives_directly:
-                await self._consumer.receive_message(self._read_message(event))
-            else:
-                self._bind_frame()
-                await self._consumer.dispatch(event)
-        except (Exception, asyncio.CancelledError) as error:
-            _raise_own_cancellation(error)
-            if not await self._run(self._handle_frame_error, error, event):
-                return
-        if self.options.send_completion:
-            await self._run(self._consumer.send_message, CompleteMessage(), event)
-
-    async def _handle_frame_error(self, error: BaseException) -> None:
-        if isinstance(error, StopConsumer):
-            raise error
-        if isinstance(error, MessageInvalid):
-            self.log.info("Received invalid websocket json", error=error.errors[0]["type"])
-            payload: Any = error.errors
-        else:
-            log_exception(self.log, "Failed to process message", error)
-            await self._handle_database_error(error)
-            payload = {"detail": "Failed to process message"}
-        await self._consumer.send_message(ErrorMessage(payload=payload))
+            await self._consumer.close(code)
+        except Exception as error:
+            log_exception(self.log, "Failed to process event", error, event_type="websocket.close")
+            await self.connection.close(code)
 
     async def handle_event(self, event: Event) -> None:
         """Handle an event of the socket or of the channel layer; log what goes wrong."""
         kind = event["type"]
-        if kind == "websocket.receive":
-            await self.handle_frame(event)  # sent through the layer
+        if isinstance(event, _LostEvents):
+            if self.is_set_up:
+                await self._run(self._handle_lost, event, event)
+        elif kind == "websocket.receive":
+            # Sent through the layer, and so no frame of a client's, which would be counted.
+            outcome = await self.handle_frame(event, perf_counter())
+            if outcome != "discarded" and self.options.send_completion:
+                await self.complete_frame(event)
         elif kind == "websocket.connect" or self.is_set_up:
-            close_connections_when_due()
-            _MESSAGE_ID.set(...)  # structlog's sign for a field that is not bound
-            _RECEIVED_ACTION.set(...)
+            if self.closes_database:
+                close_connections_when_due()
+            unbind_frame()
             is_done = await self._run(self._consumer.dispatch, event, event)
             if is_done and kind == EVENT_TYPE and self.observer:
                 self.observer.add_delivery()
@@ -180,35 +210,51 @@ class Driver:
         except StopConsumer:
             self.connection.abort(CloseCode.NORMAL)
         except (Exception, asyncio.CancelledError) as error:
-            _raise_own_cancellation(error)
+            raise_own_cancellation(error)
             log_exception(self.log, "Failed to process event", error, event_type=event["type"])
-            await self._handle_database_error(error)
+            await self.handle_database_error(error)
             if event["type"] == "websocket.connect":
-                await self._consumer.close(int(CloseCode.INTERNAL_ERROR))
+                await self._close_broken()
         else:
             return True
         return False
 
     def handle_problem(self, problem: Problem) -> None:
         """Log why the connection is given up."""
-        # Often told by the hub, whose task has no log fields of this connection.
-        self._context.run(self.log.warning, "Closing slow websocket", reason=problem.value)
+        setting = _SETTINGS.get(problem)
+        if problem is Problem.HANDLER_STUCK:
+            # In the context of the handler, which says what it handles.
+            self.log.error("Handler does not end when cancelled", reason=problem.value)
+        elif problem in (Problem.TOO_BIG, Problem.IDLE):
+            self.log_closing(problem.value, setting)
+        else:
+            # Often told by the hub, whose task has no log fields of this connection.
+            self._context.run(
+                self.log.warning, "Closing slow websocket", reason=problem.value, setting=setting
+            )
 
-    def _read_message(self, event: Event) -> BaseMessage:
-        self._bind_frame()
-        message = self.options.decoder.decode(check_text(event.get("text")))
-        _RECEIVED_ACTION.set(message.action)
-        self.log_received(message.action)
-        return message
+    def make_dropped_notice(self, count: int) -> str:
+        """Return the message that tells a client how many it has missed."""
+        self._context.run(
+            self.log.info,
+            "Dropped messages to a slow websocket",
+            count=count,
+            policy=self.limits.slow_client_policy,
+            setting="OUTBOX_FRAMES, OUTBOX_BYTES",
+        )
+        return self.options.encoder.encode(DroppedMessage(payload=DroppedPayload(count=count)))
 
-    def _bind_frame(self) -> None:
-        self._frames += 1
-        _MESSAGE_ID.set(f"{self.id}:{self._frames}")
-        _RECEIVED_ACTION.set(None)
+    def log_closing(self, reason: str, setting: str | None) -> None:
+        """Log that a limit closes the connection."""
+        limit = getattr(self.limits, setting.partition(",")[0].lower()) if setting else None
+        # Sometimes told by a timer, in whose context there are no log fields.
+        self._context.run(
+            self.log.warning, "Closing websocket", reason=reason, setting=setting, limit=limit
+        )
 
-    async def _handle_database_error(self, error: BaseException) -> None:
-        if isinstance(error, DatabaseError):
-            # The connection may be broken; the next message gets a new one.
+    async def handle_database_error(self, error: BaseException) -> None:
+        """See to it that the next message gets a database connection that works."""
+        if self.closes_database and isinstance(error, DatabaseError):
             await close_connections_now()
 
     # --- called by the hub ----------------------------------------------------------------------
@@ -218,9 +264,7 @@ class Driver:
         if not self.plan.delivers_directly:
             self.connection.enqueue(event.to_dict())
             return
-        self.connection.deliver(delivery.text, delivery.size)
-        if self._group_complete:
-            self.connection.deliver(self._group_complete, len(self._group_complete))
+        self.connection.deliver(delivery.text, delivery.size, event.key, self._group_complete)
         if self.observer:
             self.observer.add_delivery()
 
@@ -235,14 +279,22 @@ class Driver:
             self.log.exception("Failed to copy an event", event_type=event["type"])
         return True
 
-    async def _handle_own_event(self, event: dict[str, Any]) -> None:
-        kind = event.get("type")
+    def lose(self, group: str, count: int) -> None:
+        """Queue the news that events were lost, for a consumer that wants to know."""
+        if self.plan.handles_lost_events:
+            self.connection.enqueue(_LostEvents(type="chanx.lost", group=group, count=count))
+
+    async def _handle_lost(self, event: Event) -> None:
+        await self._consumer.handle_lost_events(event["group"], event["count"])
+
+    async def _handle_own_event(self, event: Any) -> None:
+        kind = event.get("type") if isinstance(event, dict) else None
         if not isinstance(kind, str) or not self.enqueue(event):
-            self.log.warning("Ignored an event", event_type=kind)
+            self.log.warning("Ignored an event", event_type=str(kind)[:_MAX_TYPE])
 
     def _has_handler(self, kind: str) -> bool:
         name = kind.replace(".", "_")
-        return not name.startswith("_") and callable(getattr(self._consumer, name, None))
+        return is_handler_name(name) and callable(getattr(self._consumer, name, None))
 
     # --- called by the consumer -----------------------------------------------------------------
 
@@ -256,9 +308,32 @@ class Driver:
         elif kind == "websocket.close":
             await self.connection.close(event.get("code"), event.get("reason"))
         elif kind == "websocket.accept":
-            await self.connection.accept(event)
+            await self.connection.accept(self._select_protocol(event))
         else:
             await self.connection.pass_on(event)
+
+    def _select_protocol(self, event: Event) -> Event:
+        """Select our own subprotocol if it is offered and the consumer selects no other."""
+        if event.get("subprotocol") is None and PROTOCOL in self._offered:
+            event = {**event, "subprotocol": PROTOCOL}
+            self.has_heartbeat = HEARTBEAT in self._offered
+        return event
+
+    def begin_handling(self) -> None:
+        """Handle frames and events from now on: the connection is set up, if it is still open."""
+        if not self.is_open:
+            return
+        limits = self.limits
+        self.is_set_up = True
+        if limits.message_rate is not None:
+            self._frames.limit_rate(limits.message_rate, limits.message_burst, perf_counter())
+        if self.has_heartbeat or limits.idle_timeout is not None:
+            self.connection.watch_silence(self._ping if self.has_heartbeat else None)
+        if limits.concurrent_messages > 1:
+            self.connection.inbox.open_up(limits.concurrent_messages)
+
+    def _ping(self) -> None:
+        self.connection.ping(self.options.encoder.encode(PingMessage()))
 
     async def send_text(self, text: str, action: Any) -> None:
         """Send a frame that no method of the subclass wants to see."""
@@ -274,9 +349,24 @@ class Driver:
             self.user = str(user.pk)
 
     async def join_groups(self, names: list[str]) -> None:
-        """Join groups. Raises NoChannelLayer and BrokerError."""
+        """Join groups. Raises NoChannelLayer, TooManyGroups and BrokerError."""
         if names:
-            await self._get_hub("groups").join(self, names)
+            hub = self._get_hub("groups")
+            self.check_groups(names)
+            await hub.join(self, names)
+
+    def check_groups(self, names: Iterable[str]) -> None:
+        """Raise TooManyGroups when the connection would be in more groups than it may."""
+        bound = self.limits.max_groups
+        if bound is None or self._hub is None:
+            return
+        count = len({*self._hub.get_groups(self), *names})
+        if count > bound:
+            raise TooManyGroups(
+                f"A connection of {type(self._consumer).__name__} would be in {count} groups, and "
+                f"may be in {bound}: join fewer, or raise max_groups on the class or MAX_GROUPS in "
+                "CHANX"
+            )
 
     async def leave_groups(self) -> None:
         """Leave all groups. A failing broker is logged; memberships expire there by themselves."""
@@ -287,7 +377,14 @@ class Driver:
                 self.log.warning("Failed to leave groups", error=str(error))
 
     async def publish(
-        self, groups: list[str], text: str, action: Any, kind: Kind, *, exclude_current: bool
+        self,
+        groups: list[str],
+        text: str,
+        action: Any,
+        kind: Kind,
+        *,
+        exclude_current: bool,
+        key: str | None,
     ) -> None:
         """Publish an encoded message to each of the groups, one after the other."""
         hub = self._get_hub("group messages")
@@ -305,6 +402,7 @@ class Driver:
                 id=f"{self.id}:{next(self._events)}",
                 action=None if action is None else str(action),
                 flag_names=encoder.flag_names,
+                key=key,
             )
             await self._publish(hub, event)
         if self._is_logged(action, self.options.log_sent):
@@ -346,35 +444,3 @@ class Driver:
         if not self.options.send_completion:
             return None
         return self.options.encoder.encode(GroupCompleteMessage())
-
-    def _bind_log_context(self, scope: Any) -> None:
-        headers = dict(scope.get("headers", ()))
-        client = scope.get("client")
-        bind_contextvars(
-            request_id=_clean_request_id(headers.get(b"x-request-id", b"")) or self.id,
-            path=scope.get("path"),
-            ip=client[0] if client else None,
-        )
-
-
-def _raise_own_cancellation(error: BaseException) -> None:
-    """Raise a CancelledError that is meant for this task.
-
-    One that something raised which a handler awaited is an error of the handler like others.
-    """
-    if isinstance(error, asyncio.CancelledError) and is_being_cancelled():
-        raise error
-
-
-def check_text(text: str | None) -> str:
-    """Return the text of a frame; a binary frame has none and raises MessageInvalid."""
-    if text is None:
-        raise invalid("json_type", "Messages are JSON in text frames, and this frame is binary")
-    return text
-
-
-def _clean_request_id(value: bytes) -> str | None:
-    """Return the id that a client or proxy sent, if it is fit for a line of a log."""
-    text = value.decode("latin-1")
-    is_fit = 0 < len(text) <= _MAX_REQUEST_ID and text.isascii() and text.isprintable()
-    return text if is_fit else None

@@ -4,9 +4,14 @@ import functools
 import inspect
 from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Final
 
+from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from django.core.exceptions import ImproperlyConfigured
+
 from chanx.engine.codec import Decoder, Encoder, get_decoder, get_encoder
+from chanx.engine.limits import CLASS_LIMITS, Limits, find_bad_limits
 from chanx.messages.base import BaseIncomingMessage, BaseMessage, get_actions
 from chanx.settings import DEFAULTS, chanx_settings
 
@@ -15,6 +20,17 @@ __all__ = ["ClassPlan", "Options", "get_plan"]
 _RECEIVING: Final = ("dispatch", "websocket_receive", "receive", "receive_json", "decode_json")
 _SENDING: Final = ("send_json", "encode_json", "send")
 _DELIVERING: Final = (*_SENDING, "dispatch", "send_group_member")
+# Of chanx's consumer; those of Channels' are known by their class.
+_OWN_METHODS: Final = (
+    "build_groups",
+    "coalesce_key",
+    "handle_lost_events",
+    "post_authentication",
+    "receive_message",
+    "send_group_message",
+    "send_message",
+    "send_to_groups",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +48,29 @@ class ClassPlan:
     delivers_directly: bool
     """From the hub to the frame."""
     overrides_dispatch: bool
+    has_coalesce_key: bool
+    """``coalesce_key`` is overridden."""
+    handles_lost_events: bool
+    own_limits: tuple[tuple[int, str], ...]
+    """The limits that the class sets: their places in ``CLASS_LIMITS``, and their names."""
     group_classes: tuple[type[BaseMessage], ...] | None
     """The classes of OUTGOING_GROUP_MESSAGE_SCHEMA; None: any message."""
+
+
+def is_handler_name(name: str) -> bool:
+    """Tell whether a layer event may call the method of this name.
+
+    Channels calls whatever a consumer has, so an event of type "close" closes it, and one of type
+    "dispatch" never ends.
+    """
+    return not name.startswith("_") and name not in _NOT_FOR_EVENTS
+
+
+_NOT_FOR_EVENTS: Final = frozenset(
+    name
+    for name in (*dir(AsyncJsonWebsocketConsumer), *_OWN_METHODS)
+    if not name.startswith("websocket_")
+)
 
 
 @functools.cache
@@ -52,6 +89,13 @@ def get_plan(consumer: type[Any], base: type[Any]) -> ClassPlan:
         sends_directly=inherits(_SENDING),
         delivers_directly=inherits(_DELIVERING),
         overrides_dispatch=not inherits(["dispatch"]),
+        has_coalesce_key=not inherits(["coalesce_key"]),
+        handles_lost_events=not inherits(["handle_lost_events"]),
+        own_limits=tuple(
+            (place, name)
+            for place, name in enumerate(CLASS_LIMITS)
+            if hasattr(consumer, name) and not hasattr(base, name)
+        ),
         group_classes=None if schema is None else tuple(get_actions(schema).values()),
     )
 
@@ -68,10 +112,11 @@ class Options:
     ignored_actions: frozenset[str]
     encoder: Encoder
     decoder: Decoder
+    limits: Limits
 
     @classmethod
-    def resolve(cls, consumer: Any) -> "Options":
-        """Read the attributes of a consumer, and the settings where they are None."""
+    def resolve(cls, consumer: Any, plan: ClassPlan) -> "Options":
+        """Read the attributes of a consumer, and the settings where they are None or unset."""
         # Read once and not one by one, which takes half the time, by the profiler.
         settings = {**DEFAULTS, **chanx_settings.user_settings}
 
@@ -88,7 +133,31 @@ class Options:
             choose(consumer.log_received_message, "LOG_RECEIVED_MESSAGE"),
             choose(consumer.log_sent_message, "LOG_SENT_MESSAGE"),
             frozenset(choose(consumer.log_ignored_actions, "LOG_IGNORED_ACTIONS")),
+            _get_limits(consumer, plan, settings),
         )
+
+
+_get_limit_settings: Final = itemgetter(*(name.upper() for name in CLASS_LIMITS))
+
+
+def _get_limits(consumer: Any, plan: ClassPlan, settings: dict[str, Any]) -> tuple[Any, ...]:
+    # The only one that has no setting, and the only one with a default on the class: None means no
+    # limit, so it cannot mean unset.
+    settings["CONCURRENT_MESSAGES"] = consumer.concurrent_messages
+    limits: tuple[Any, ...] = _get_limit_settings(settings)
+    if plan.own_limits:
+        changed = list(limits)
+        for place, name in plan.own_limits:
+            changed[place] = getattr(consumer, name)
+        limits = tuple(changed)
+    return limits
+
+
+def _make_limits(values: dict[str, Any]) -> Limits:
+    for name, problem in find_bad_limits(values):
+        # Those of the class were looked at by as_asgi().
+        raise ImproperlyConfigured(f"CHANX[{name.upper()!r}] {problem}")
+    return Limits(**values)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -102,8 +171,10 @@ def _make_options(
     log_received: bool,
     log_sent: bool,
     ignored_actions: frozenset[str],
+    limits: tuple[Any, ...],
 ) -> Options:
-    """Connections with the same options share one object."""
+    """Connections with the same options share one object. Raises ImproperlyConfigured."""
+    made = _make_limits(dict(zip(CLASS_LIMITS, limits, strict=True)))
     return Options(
         send_completion=send_completion,
         send_immediately=send_immediately,
@@ -112,5 +183,6 @@ def _make_options(
         log_sent=log_sent,
         ignored_actions=ignored_actions,
         encoder=get_encoder(action_key, camelize),
-        decoder=get_decoder(schema, action_key, camelize),
+        decoder=get_decoder(schema, action_key, camelize, made.max_json_depth),
+        limits=made,
     )

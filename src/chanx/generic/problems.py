@@ -2,13 +2,16 @@
 
 import functools
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from channels.layers import channel_layers
+from django.core.exceptions import ImproperlyConfigured
 from rest_framework.settings import api_settings
 
+from chanx.engine.limits import CLASS_LIMITS, PROCESS_LIMITS, find_bad_limits
+from chanx.engine.unions import find_recursive_unions
 from chanx.generic.authenticator import (
     AUTH_METHODS,
     get_permissions_with_object_check,
@@ -16,8 +19,15 @@ from chanx.generic.authenticator import (
     is_queryset,
 )
 from chanx.messages.base import BaseIncomingMessage, BaseOutgoingGroupMessage, get_actions
+from chanx.settings import DEFAULTS, chanx_settings
 
-__all__ = ["ConsumerProblem", "check_consumer", "find_problems"]
+__all__ = [
+    "ConsumerProblem",
+    "check_consumer",
+    "check_settings_for_limits",
+    "find_bad_settings",
+    "find_problems",
+]
 
 _CLASS_LISTS: Final = ("authentication_classes", "permission_classes")
 
@@ -50,12 +60,37 @@ def check_consumer(consumer: type[Any]) -> None:
             raise problem.exception(problem.describe(consumer))
 
 
+def check_settings_for_limits() -> None:
+    """Raise ImproperlyConfigured for a setting that would fail every handshake."""
+    for name, problem in find_bad_settings(chanx_settings.user_settings):
+        raise ImproperlyConfigured(f"CHANX[{name!r}] {problem}")
+
+
+def find_bad_settings(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the name of each setting whose value makes no sense, and what is wrong with it."""
+    for name, default in DEFAULTS.items():
+        if name not in found:
+            continue
+        value = found[name]
+        if isinstance(default, bool) and not isinstance(value, bool):
+            yield name, f"is {value!r}, but must be True or False"
+        elif name == "MESSAGE_ACTION_KEY" and not (isinstance(value, str) and value):
+            yield name, f"is {value!r}, but must be a string that is not empty"
+        elif isinstance(default, list) and isinstance(value, str):
+            yield name, f"is {value!r}, but must be a list"
+        elif name.lower() in (*CLASS_LIMITS, *PROCESS_LIMITS):
+            for _, problem in find_bad_limits({name.lower(): value}):
+                yield name, problem
+
+
 def find_problems(consumer: Any) -> Iterator[ConsumerProblem]:
     """Yield the problems of a consumer class, those that make it unusable first."""
     yield from _check_schemas(consumer)
     yield from _check_authentication(consumer)
     yield from _check_queryset(consumer)
     yield from _check_groups(consumer)
+    yield from _check_limits(consumer)
+    yield from _check_unions(consumer)
 
 
 def _check_schemas(consumer: Any) -> Iterator[ConsumerProblem]:
@@ -150,6 +185,14 @@ def _check_queryset(consumer: Any) -> Iterator[ConsumerProblem]:
 
 
 def _check_groups(consumer: Any) -> Iterator[ConsumerProblem]:
+    if isinstance(consumer.groups, str):
+        yield ConsumerProblem(
+            "E014",
+            "groups",
+            f"is the string {consumer.groups!r}, so each letter would be a group",
+            f"write groups = [{consumer.groups!r}]",
+            TypeError,
+        )
     alias = consumer.channel_layer_alias
     if alias in channel_layers:
         return
@@ -164,6 +207,32 @@ def _check_groups(consumer: Any) -> Iterator[ConsumerProblem]:
             "configure a channel layer in the settings, for a start "
             '{"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}',
         )
+
+
+def _check_limits(consumer: Any) -> Iterator[ConsumerProblem]:
+    values = {name: getattr(consumer, name) for name in CLASS_LIMITS if hasattr(consumer, name)}
+    for name, problem in find_bad_limits(values):
+        yield ConsumerProblem("E009", name, problem, "correct it, or remove it", ValueError)
+
+
+def _check_unions(consumer: Any) -> Iterator[ConsumerProblem]:
+    # Only what comes in is validated against a union that a stranger fills.
+    schema: Any = getattr(consumer, "INCOMING_MESSAGE_SCHEMA", None)
+    try:
+        messages = dict.fromkeys(get_actions(schema).values())
+    except Exception:  # no container, which has been reported
+        return
+    for message in messages:
+        for owner, field in find_recursive_unions(message):
+            yield ConsumerProblem(
+                "W002",
+                "INCOMING_MESSAGE_SCHEMA",
+                f"is {schema.__name__}, whose message {message.__name__} has a field {field!r} "
+                f"(of {owner}) whose union of models holds itself without a discriminator, so a "
+                f"small message can take seconds to refuse",
+                "add Field(discriminator=...)",
+                is_error=False,
+            )
 
 
 def _get_own(cls: type[Any]) -> set[str]:

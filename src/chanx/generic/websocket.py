@@ -1,5 +1,6 @@
 """The consumer that users subclass."""
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Generic, cast
@@ -14,17 +15,26 @@ from structlog.contextvars import bind_contextvars
 from typing_extensions import TypeVar
 
 from chanx.codes import close_code_for_status
-from chanx.engine.codec import FLAGS, get_encoder, invalid
+from chanx.engine.codec import FLAGS, get_encoder, invalid, parse_json
 from chanx.engine.events import GroupEvent, Kind
-from chanx.exceptions import MessageNotInSchema, NoChannelLayer
+from chanx.engine.limits import SlowClientPolicy
+from chanx.exceptions import MessageInvalid, MessageNotInSchema, NoChannelLayer
+from chanx.generic.admission import (
+    check_address,
+    check_user,
+    count_refusal,
+    refuse_while_draining,
+)
 from chanx.generic.authenticator import (
     AuthenticationResult,
     ChanxWebsocketAuthenticator,
     ObjectSource,
 )
-from chanx.generic.driver import Driver, check_text
-from chanx.generic.plan import get_plan
-from chanx.generic.problems import check_consumer
+from chanx.generic.driver import Driver
+from chanx.generic.frames import check_text
+from chanx.generic.plan import get_plan, is_handler_name
+from chanx.generic.problems import check_consumer, check_settings_for_limits
+from chanx.integrations.lanes import lanes
 from chanx.messages.base import BaseIncomingMessage, BaseMessage, BaseOutgoingGroupMessage
 from chanx.messages.outgoing import (
     AuthenticationMessage,
@@ -86,6 +96,30 @@ class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generi
     log_ignored_actions: Iterable[str] | None = None
     send_authentication_message: bool | None = None
 
+    # Limits, which have no value on this class: unset means the setting of the same name in
+    # capitals, and None means no limit. engine/limits.py says what happens at each.
+    max_message_size: int | None
+    max_json_depth: int | None
+    max_invalid_messages: int | None
+    message_rate: float | None
+    message_burst: int
+    max_connections_per_user: int | None
+    max_connections_per_address: int | None
+    max_groups: int | None
+    inbox_frames: int | None
+    inbox_bytes: int | None
+    inbox_events: int | None
+    outbox_frames: int | None
+    outbox_bytes: int | None
+    slow_client_policy: SlowClientPolicy
+    handler_timeout: float | None
+    disconnect_grace: float
+    idle_timeout: float | None
+    heartbeat_interval: float | None
+    concurrent_messages: int = 1
+    """Messages of one connection that are handled at the same time. With more than 1 they overtake
+    each other, and what one handler puts into a context variable is not there for the next."""
+
     # Before authentication these are None.
     user: Any
     """The user, or Django's AnonymousUser."""
@@ -106,10 +140,12 @@ class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generi
         """Return the ASGI application of this consumer.
 
         Raises ValueError when there is no INCOMING_MESSAGE_SCHEMA, and TypeError when a schema is
-        no container or ``receive_message`` is missing. Warns as the authenticator's
+        no container or ``receive_message`` is missing; ImproperlyConfigured for a limit in CHANX
+        that makes no sense. Warns as the authenticator's
         ``validate_configuration`` does.
         """
         check_consumer(cls)
+        check_settings_for_limits()
         _make_authenticator(cls).validate_configuration()
         return super().as_asgi(**initkwargs)
 
@@ -127,10 +163,16 @@ class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generi
         """Serve one connection."""
         self.scope = scope
         plan = get_plan(type(self), AsyncJsonWebsocketConsumer)
-        self._driver = Driver(self, plan, scope, receive, send)
-        self.channel_layer = self._driver.channel_layer
-        self.base_send: Any = self._driver.send_event
-        await self._driver.run()
+        # First: the driver copies the context, in which the lane stands, for what it starts.
+        seat = lanes.take_seat(scope)
+        try:
+            self._driver = Driver(self, plan, scope, receive, send)
+            self.channel_layer = self._driver.channel_layer
+            self.base_send: Any = self._driver.send_event
+            await self._driver.run()
+        finally:
+            if seat:
+                lanes.leave(seat)
 
     @property
     def channel_name(self) -> str:  # type: ignore[override]  # an attribute in Channels, set for all
@@ -144,20 +186,22 @@ class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generi
 
     async def dispatch(self, message: Any) -> None:
         """Call the handler for an event, without Channels' trip to a thread for each."""
-        handler = getattr(self, get_handler_name(message), None)
+        name = get_handler_name(message)
+        handler = getattr(self, name, None) if is_handler_name(name) else None
         if handler is None:
             raise ValueError(f"No handler for message type {message['type']}")
         await handler(message)
 
     async def websocket_connect(self, message: Any) -> None:
         """Accept, authenticate, join the groups, tell the client, and start handling messages."""
+        if await refuse_while_draining(self._driver, self.scope):
+            return
         # What comes from groups before the authentication message waits, and comes after it.
         self._driver.connection.hold_deliveries()
         await self._perform_connect()
         if not self._driver.is_open:
             return
-        result = await self.authenticator.authenticate(self.scope)
-        self.request = cast("Request", self.authenticator.request)
+        result = await self._perform_authentication()
         if not self._driver.is_open:
             return
         if not result.is_authenticated:
@@ -166,12 +210,11 @@ class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generi
             self._driver.report(result)
             return
         self.user, self.obj = result.user, result.obj
-        self._driver.set_user(result.user)
         await self._perform_join()
         await self._send_authentication(result)
         self._driver.connection.release_deliveries()
         await self.post_authentication()
-        self._driver.is_set_up = self._driver.is_open
+        self._driver.begin_handling()
         self._driver.report(result)
 
     async def websocket_disconnect(self, message: Any) -> None:
@@ -194,6 +237,14 @@ class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generi
         """Override to return the names of the groups to join, beside those in ``groups``."""
         return []
 
+    async def handle_lost_events(self, group: str, count: int) -> None:
+        """Override to act when events of a group were lost on the way to this process.
+
+        Not those that the client was too slow for, and not those whose publishing raised. Called
+        in the connection's turn, some seconds after the loss; all members of the group here are
+        told. The client can be told to fetch what it has missed.
+        """
+
     # --- in -------------------------------------------------------------------------------------
 
     @abstractmethod
@@ -210,7 +261,9 @@ class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generi
         text = check_text(text_data)
         try:
             content = await self.decode_json(text)
-        except ValueError:
+        except MessageInvalid:
+            raise
+        except ValueError:  # of a decode_json() of the subclass's
             raise invalid("json_invalid", "Invalid JSON") from None
         await self.receive_json(content, **kwargs)
 
@@ -223,11 +276,12 @@ class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generi
 
     @classmethod
     async def decode_json(cls, text_data: str) -> Any:
-        """Return the parsed text. Raises ValueError, which tells the client of invalid JSON."""
-        try:
-            return from_json(text_data, allow_inf_nan=False)
-        except TypeError as error:  # lone surrogates, which have no form in UTF-8
-            raise ValueError(str(error)) from error
+        """Return the parsed text. Raises MessageInvalid, a ValueError, for what is no strict JSON.
+
+        Any ValueError of an override tells the client of invalid JSON.
+        """
+        max_depth = getattr(cls, "max_json_depth", chanx_settings.MAX_JSON_DEPTH)
+        return parse_json(text_data, max_depth)
 
     # --- out ------------------------------------------------------------------------------------
 
@@ -288,7 +342,10 @@ class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generi
                 f"{self.OUTGOING_GROUP_MESSAGE_SCHEMA.__name__}.group_message"
             )
         text = self._driver.options.encoder.encode(message, without_flags=kind == "message")
-        await self._publish(text, message.action, groups, kind, exclude_current=exclude_current)
+        key = self._get_coalesce_key(message)
+        await self._publish(
+            text, message.action, groups, kind, exclude_current=exclude_current, key=key
+        )
 
     async def send_to_groups(
         self,
@@ -310,7 +367,18 @@ class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generi
             flags = {*FLAGS, *encoder.flag_names}
             content = {key: value for key, value in content.items() if key not in flags}
         text = encoder.encode_content(content)
-        await self._publish(text, action, groups, kind, exclude_current=exclude_current)
+        key = self._get_coalesce_key(content)
+        await self._publish(text, action, groups, kind, exclude_current=exclude_current, key=key)
+
+    def coalesce_key(self, message: Any) -> str | None:
+        """Override to name what a group message is the newest state of, or None.
+
+        Called once, where the message is sent; ``message`` is what was given to
+        ``send_group_message`` or ``send_to_groups``. Receivers with ``slow_client_policy =
+        "coalesce"`` that read too slowly get, of messages with the same key, only the newest, in
+        the place of the first that waits.
+        """
+        return None
 
     async def send_group_member(self, event: Any) -> None:
         """Send a group message to this client: the handler of the event that carries it.
@@ -345,6 +413,18 @@ class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generi
             # connect() was overridden and neither accepted nor refused.
             await self.accept()
 
+    async def _perform_authentication(self) -> AuthenticationResult:
+        """Authenticate, if the address, and then the user, may have one more connection."""
+        if refusal := check_address(self._driver, self.scope):
+            return refusal
+        result = await self.authenticator.authenticate(self.scope)
+        self.request = cast("Request", self.authenticator.request)
+        if not result.is_authenticated:
+            count_refusal("authentication")
+            return result
+        self._driver.set_user(result.user)
+        return check_user(self._driver) or result
+
     async def _perform_join(self) -> None:
         built = await self.build_groups()
         if isinstance(built, str):
@@ -361,6 +441,19 @@ class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generi
             )
             await self.send_message(AuthenticationMessage(payload=payload))
 
+    def _get_coalesce_key(self, message: Any) -> str | None:
+        if not self._driver.plan.has_coalesce_key:
+            return None
+        key: Any = self.coalesce_key(message)
+        if key is None or isinstance(key, str):
+            return key
+        if inspect.iscoroutine(key):
+            key.close()
+        raise TypeError(
+            f"{type(self).__name__}.coalesce_key() returned {key!r:.100}; return a string or None, "
+            "and do not make it async"
+        )
+
     async def _publish(
         self,
         text: str,
@@ -369,11 +462,14 @@ class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generi
         kind: Kind,
         *,
         exclude_current: bool,
+        key: str | None,
     ) -> None:
         if isinstance(groups, str):
             raise TypeError(f"groups must be a list of names, not the string {groups!r}")
         names = list(dict.fromkeys(self.groups if groups is None else groups))
-        await self._driver.publish(names, text, action, kind, exclude_current=exclude_current)
+        await self._driver.publish(
+            names, text, action, kind, exclude_current=exclude_current, key=key
+        )
 
 
 def _get_action(content: Any) -> str | int | None:

@@ -1,13 +1,14 @@
 """A connection's own channel: its name costs nothing until somebody asks for it."""
 
 import asyncio
+from collections.abc import Callable, Iterable
 from contextvars import copy_context
 from typing import Any, Final
 
-from chanx.engine.hub import Hub, Member
-from chanx.engine.tasks import cancel_and_wait
+from chanx.engine.hub import Hub, Member, check_group_name
 from chanx.exceptions import BrokerTimeout
-from chanx.integrations.channel_layer import DEADLINE, ChannelLayerBroker, OnMessage
+from chanx.integrations.channel_layer import ChannelLayerBroker
+from chanx.integrations.reader import OnMessage, Reader
 from chanx.log import get_logger
 
 __all__ = ["ConnectionLayer", "OwnChannel"]
@@ -23,7 +24,7 @@ class OwnChannel:
         self._broker = broker
         self._on_event = on_event
         self._name: str | None = None
-        self._reader: asyncio.Task[None] | None = None
+        self._reader: Reader | None = None
         self.is_safe_to_tell = True
         """False: what is sent to the name may be lost until the layer has subscribed to it."""
         self._is_ready = False
@@ -37,7 +38,7 @@ class OwnChannel:
     def name(self) -> str:
         """The name. Reading it for the first time starts the reader."""
         if self._name is None:
-            self._name, self.is_safe_to_tell = self._broker.make_own_name()
+            self._name, self.is_safe_to_tell = self._broker.names.make()
             if _get_running_loop() is self._loop:
                 self._start()
             else:  # read in a thread
@@ -59,9 +60,9 @@ class OwnChannel:
             return
         self._waiting = self._waiting or asyncio.Event()
         try:
-            async with asyncio.timeout(DEADLINE):
+            async with asyncio.timeout(self._broker.deadline):
                 while not self._is_ready:
-                    await self._broker.layer.send(self._name, {"type": _READY})
+                    await self._broker.pass_on("send", self._name, {"type": _READY})
                     try:
                         async with asyncio.timeout(_PROBE_INTERVAL):
                             await self._waiting.wait()
@@ -82,25 +83,28 @@ class OwnChannel:
     async def close(self) -> None:
         """Stop receiving."""
         self.is_closed = True
-        await cancel_and_wait((self._reader,), DEADLINE)
+        if self._reader:
+            await self._reader.close(self._broker.deadline)
 
     def _start(self) -> None:
         if self._name is not None and not self.is_closed:
-            self._reader = self._loop.create_task(
-                self._broker.read(self._name, self._handle),
-                name="chanx own channel",
-                context=self._context,
+            self._reader = self._broker.make_reader(
+                self._name, self._handle, "chanx own channel", self._context
             )
+            self._reader.start()
 
-    async def _handle(self, event: dict[str, Any]) -> None:
-        if event.get("type") == _READY:
+    async def _handle(self, event: Any) -> None:
+        if isinstance(event, dict) and event.get("type") == _READY:
             self._is_ready = True
             if self._waiting:
                 self._waiting.set()
-        else:
+            return
+        try:
             await self._on_event(event)
-            # A layer may hand over the next event without suspending.
-            await asyncio.sleep(0)
+        except Exception:
+            get_logger().exception("Failed to handle an event of the channel layer")
+        # A layer may hand over the next event without suspending.
+        await asyncio.sleep(0)
 
 
 def _get_running_loop() -> asyncio.AbstractEventLoop | None:
@@ -125,32 +129,42 @@ class ConnectionLayer:
         self._hub = hub
         self._member = member
         self._own_channel = own_channel
+        self.check_groups: Callable[[Iterable[str]], None] | None = None
+        """Raises when the connection may not join so many groups."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._layer, name)
 
     async def group_add(self, group: str, channel: str) -> None:
-        """Add a channel to a group. Raises BrokerError for the own name."""
+        """Add a channel to a group. Raises BrokerError and TooManyGroups for the own name.
+
+        This, ``group_discard`` and ``group_send`` raise ValueError for chanx's own groups.
+        """
+        check_group_name(group)
         if not self._own_channel.is_name(channel):
-            await self._broker.limit("group_add", self._layer.group_add(group, channel))
+            await self._broker.pass_on("group_add", group, channel)
         elif not self._own_channel.is_closed:
+            if self.check_groups:
+                self.check_groups([group])
             await self._hub.join(self._member, [group])
             if self._own_channel.is_closed:  # a task of the application outlived the connection
                 await self._hub.leave(self._member, [group])
 
     async def group_discard(self, group: str, channel: str) -> None:
         """Take a channel out of a group. Raises BrokerError for the own name."""
+        check_group_name(group)
         if self._own_channel.is_name(channel):
             await self._hub.leave(self._member, [group])
         else:
-            await self._broker.limit("group_discard", self._layer.group_discard(group, channel))
+            await self._broker.pass_on("group_discard", group, channel)
 
     async def send(self, channel: str, message: dict[str, Any]) -> None:
         """Send to a channel, which may answer to the own name: that is being received by then."""
         await self._own_channel.wait_until_ready()
-        await self._broker.limit("send", self._layer.send(channel, message))
+        await self._broker.pass_on("send", channel, message)
 
     async def group_send(self, group: str, message: dict[str, Any]) -> None:
         """Send to a group, whose members may answer to the own name."""
+        check_group_name(group)
         await self._own_channel.wait_until_ready()
-        await self._broker.limit("group_send", self._layer.group_send(group, message))
+        await self._broker.pass_on("group_send", group, message)

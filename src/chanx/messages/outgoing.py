@@ -12,6 +12,8 @@ __all__ = [
     "AuthenticationMessage",
     "AuthenticationPayload",
     "CompleteMessage",
+    "DroppedMessage",
+    "DroppedPayload",
     "ErrorMessage",
     "GroupCompleteMessage",
     "PongMessage",
@@ -65,3 +67,19 @@ class GroupCompleteMessage(BaseMessage):
 
     action: Literal["group_complete"] = GROUP_ACTION_COMPLETE
     payload: Any = None
+
+
+class DroppedPayload(BaseModel):
+    """How many messages were dropped since the client was told last."""
+
+    count: int
+
+
+class DroppedMessage(BaseMessage):
+    """A client that read too slowly missed group messages, and has read all the others by now.
+
+    Sent where ``slow_client_policy`` drops messages; the client may want to load its state anew.
+    """
+
+    action: Literal["dropped"] = "dropped"
+    payload: DroppedPayload

@@ -27,7 +27,7 @@ from tests.docs.pages import EXAMPLES, Fence, get_fences
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-_ARGUMENT = re.compile(r"(?P<path>\S+)(?: as (?P<user>\w+))?(?: with (?P<settings>\w+=\S+))?")
+_ARGUMENT = re.compile(r"(?P<path>\S+)(?: as (?P<user>\w+))?(?: with (?P<settings>.+))?")
 _ANYTHING = "..."
 
 
@@ -59,9 +59,9 @@ async def connect(fence: Fence) -> tuple[WebsocketCommunicator, dict[str, Any]]:
     match = _ARGUMENT.fullmatch(fence.argument)
     assert match, fence.argument
     headers = await sync_to_async(prepare)(match["user"])
-    name, _, value = (match["settings"] or "").partition("=")
+    pairs = [pair.partition("=") for pair in (match["settings"] or "").split(", ") if pair]
     client = WebsocketCommunicator(get_default_application(), match["path"], headers=headers)
-    return client, {name: json.loads(value)} if name else {}
+    return client, {name: json.loads(value) for name, _, value in pairs}
 
 
 def agrees(actual: Any, expected: Any) -> bool:

@@ -28,6 +28,8 @@ def test_public_names() -> None:
         "AuthenticationMessage",
         "AuthenticationPayload",
         "CompleteMessage",
+        "DroppedMessage",
+        "DroppedPayload",
         "ErrorMessage",
         "GroupCompleteMessage",
         "PongMessage",

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
+import chanx
 from chanx.generic.authenticator import AuthenticationResult, ChanxWebsocketAuthenticator
 from chanx.generic.websocket import AsyncJsonWebsocketConsumer
 from chanx.integrations.channel_layer import get_hub
@@ -61,6 +62,10 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):
     authentication_classes = []
     permission_classes = []
     INCOMING_MESSAGE_SCHEMA = LiveIncomingMessage
+    # These tests send as fast as they can; those of the limits have consumers of their own.
+    message_rate = None
+    max_invalid_messages = None
+    max_message_size = 1024 * 1024
 
     @property
     def client(self) -> str:
@@ -161,12 +166,29 @@ class GatedConsumer(LiveConsumer):
     authenticator_class = CountingAuthenticator
 
 
+class GraceConsumer(LiveConsumer):
+    """Gives a handler time after the connection has ended; it says when it has used it."""
+
+    disconnect_grace = 30
+
+    async def receive_message(self, message: LiveMessage, **kwargs: Any) -> None:
+        """Go on until some time after the close, with what any handler might still have to do."""
+        board.add("blocking", self.client)
+        while self._driver.is_open:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        self._driver.log.info("Finished after the close")
+
+
 class ControlConsumer(AsyncJsonWebsocketConsumer):
     """Tells a test about the process, which is how it waits for what happens there."""
 
     authentication_classes = []
     permission_classes = []
     INCOMING_MESSAGE_SCHEMA = ControlIncomingMessage
+    message_rate = None
+    # Waiting is what it is for.
+    handler_timeout = None
 
     async def receive_message(
         self,
@@ -186,10 +208,11 @@ class ControlConsumer(AsyncJsonWebsocketConsumer):
     def make_report(self) -> Report:
         """Return the counts, the members of each group in this process, and the memory in bytes."""
         found = get_hub(self.channel_layer_alias)
-        groups = found[0]._groups if found else {}
+        names = found[0].get_names() if found else ()
         usage = resource.getrusage(resource.RUSAGE_SELF)
         return Report(
             counts=board.report(),
-            members={name: len(group.members) for name, group in groups.items()},
+            members={name: len(found[0].get_members(name)) for name in names} if found else {},
             peak_memory=usage.ru_maxrss * _MEMORY_UNIT,
+            events_lost=chanx.stats().counters["broker"].get("events_lost", 0),
         )

@@ -134,6 +134,7 @@ class Report(BaseModel):
     counts: dict[str, dict[str, int]]
     members: dict[str, int]
     peak_memory: int
+    events_lost: int
 
 
 class ReportMessage(BaseMessage):

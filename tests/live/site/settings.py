@@ -29,7 +29,11 @@ CHANNEL_LAYERS = {
 }
 
 # Tens of thousands of messages, and a test looks for the few lines that tell of something.
-CHANX = {"LOG_RECEIVED_MESSAGE": False, "LOG_SENT_MESSAGE": False}
+CHANX = {
+    "LOG_RECEIVED_MESSAGE": False,
+    "LOG_SENT_MESSAGE": False,
+    "BROKER_TIMEOUT": float(os.environ.get("LIVE_BROKER_TIMEOUT", "5")),
+}
 
 # One JSON object in a line, the traceback in its "exception".
 structlog.configure(

@@ -8,9 +8,10 @@ const PING_AFTER = 25_000; // of silence
 const ANSWER_WITHIN = 10_000;
 
 // Chanx closes with 4000 + an HTTP status, and says the same status in its authentication
-// message. Trying again does not help against a client error, but for a timeout and a throttle.
+// message. Trying again does not help against a client error, but for a timeout, a message that was
+// too big, and a throttle.
 function isFinal(status) {
-  return status >= 400 && status < 500 && status !== 408 && status !== 429;
+  return status >= 400 && status < 500 && ![408, 413, 429].includes(status);
 }
 
 // The server's own words are good enough for the rest.

@@ -8,7 +8,7 @@ const OVERLAP = 50; // ids; see catchUp()
 const SHOW_PENDING_AFTER = 250; // an echo is faster than that, if all is well
 const TYPING_EVERY = 3_000;
 const TYPING_LASTS = 5_000;
-const TOO_BIG = 1009; // the close code for a frame over the server's limit
+const TOO_BIG = [1009, 4413]; // the close codes for a frame over the limit
 
 const $ = (id) => document.getElementById(id);
 const room = $("main").dataset;
@@ -178,7 +178,7 @@ async function catchUpAndResume() {
 }
 
 function handleLoss(code) {
-  const item = code === TOO_BIG ? outbox.reject() : null;
+  const item = TOO_BIG.includes(code) ? outbox.reject() : null;
   const tooOften = outbox.pause();
   if (item) giveBack(item, "This is far too long for the server.");
   if (tooOften) giveBack(tooOften, "This could not be sent. Change it, or try again later.");

@@ -1,0 +1,160 @@
+"""What becomes of a frame: read, handled, refused, answered with an error."""
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from channels.exceptions import StopConsumer
+from pydantic_core import from_json
+
+from chanx.codes import CloseCode
+from chanx.engine.codec import invalid
+from chanx.engine.connection import Event
+from chanx.engine.rate import TokenBucket
+from chanx.engine.tasks import raise_own_cancellation
+from chanx.exceptions import BrokerUnavailable, MessageInvalid
+from chanx.generic.log_context import MESSAGE_ID, RECEIVED_ACTION
+from chanx.integrations.database import close_connections_when_due
+from chanx.log import log_exception
+from chanx.messages.base import BaseMessage
+from chanx.messages.outgoing import CompleteMessage, ErrorMessage, PongMessage
+from chanx.settings import chanx_settings
+
+if TYPE_CHECKING:
+    from chanx.generic.driver import Driver
+
+__all__ = ["Frames", "check_text"]
+
+_FAILED: Final = {"detail": "Failed to process message"}
+
+RunStep = Callable[[Callable[[Any], Awaitable[None]], Any, Event], Awaitable[bool]]
+
+
+class Frames:
+    """Handles the frames of one connection."""
+
+    __slots__ = ("_bucket", "_consumer", "_count", "_driver", "_invalid", "_run")
+
+    def __init__(self, driver: "Driver", consumer: Any, run: RunStep) -> None:
+        self._driver = driver
+        self._consumer = consumer
+        self._run = run
+        """Takes a step, and logs what goes wrong; False: it has failed, or ended the connection."""
+        self._count = 0
+        self._invalid = 0
+        """Invalid messages since the last valid one."""
+        self._bucket: TokenBucket | None = None
+
+    def limit_rate(self, rate: float, burst: int, now: float) -> None:
+        """Refuse what comes faster, from now on."""
+        self._bucket = TokenBucket(rate, burst, now)
+
+    async def handle(self, event: Event, now: float, has_waited: bool = False) -> str:
+        """Handle a frame; tell the client what goes wrong, and log it. Return the outcome.
+
+        ``has_waited``: the client sent it while others were being handled.
+        """
+        driver = self._driver
+        if not driver.is_set_up:
+            return "discarded"
+        if driver.closes_database:
+            close_connections_when_due()
+        if self._bucket and not self._bucket.take(now, has_waited):
+            await self._run(self._refuse, self._bucket, event)
+            return "refused"
+        try:
+            if driver.plan.receives_directly:
+                await self._consumer.receive_message(self._read(event))
+            else:
+                self._bind()
+                await self._consumer.dispatch(event)
+        except (Exception, asyncio.CancelledError) as error:
+            raise_own_cancellation(error)
+            is_invalid = isinstance(error, MessageInvalid)
+            if is_invalid and self._is_pong(error, event):
+                return "handled"
+            await self._run(self._answer_error, error, event)
+            return "invalid" if is_invalid else "failed"
+        self._invalid = 0
+        return "handled"
+
+    async def complete(self, event: Event) -> None:
+        """Tell the client that a frame has been handled."""
+        await self._run(self._consumer.send_message, CompleteMessage(), event)
+
+    async def fail_late(self, event: Event) -> None:
+        """Tell the client that its message took too long."""
+        message = ErrorMessage(payload=_FAILED)
+        is_told = await self._run(self._consumer.send_message, message, event)
+        if is_told and self._driver.options.send_completion:
+            await self.complete(event)
+
+    def _read(self, event: Event) -> BaseMessage:
+        self._bind()
+        driver = self._driver
+        message = driver.options.decoder.decode(check_text(event.get("text")))
+        RECEIVED_ACTION.set(message.action)
+        driver.log_received(message.action)
+        return message
+
+    def _bind(self) -> None:
+        self._count += 1
+        MESSAGE_ID.set(f"{self._driver.id}:{self._count}")
+        RECEIVED_ACTION.set(None)
+
+    async def _answer_error(self, error: BaseException) -> None:
+        if isinstance(error, StopConsumer):
+            raise error
+        driver = self._driver
+        if isinstance(error, MessageInvalid):
+            driver.log.info("Received invalid websocket json", error=error.errors[0]["type"])
+            payload: Any = error.errors
+            self._invalid += 1
+        else:
+            if isinstance(error, BrokerUnavailable):
+                # In an outage there may be thousands, and where they come from is of no interest.
+                text = f"{type(error).__name__}: {error}"
+                driver.log.error("Failed to process message", error=text)
+            else:
+                log_exception(driver.log, "Failed to process message", error)
+            await driver.handle_database_error(error)
+            payload = _FAILED
+            self._invalid = 0
+        await self._consumer.send_message(ErrorMessage(payload=payload))
+        bound = driver.limits.max_invalid_messages
+        if bound is not None and self._invalid > bound:
+            driver.log_closing("too many invalid messages", "MAX_INVALID_MESSAGES")
+            await self._consumer.close(int(CloseCode.BAD_REQUEST))
+
+    async def _refuse(self, bucket: TokenBucket) -> None:
+        """Tell a client that it sends too much; close it if it goes on."""
+        self._bind()
+        if bucket.is_exhausted:
+            self._driver.log_closing("too many messages", "MESSAGE_RATE, MESSAGE_BURST")
+            await self._consumer.close(int(CloseCode.TOO_MANY_REQUESTS))
+            return
+        self._driver.log.info("Refused a message", setting="MESSAGE_RATE")
+        payload = {
+            "detail": "Too many messages",
+            "retry_after": math.ceil(bucket.wait * 1000) / 1000,
+        }
+        await self._consumer.send_message(ErrorMessage(payload=payload))
+
+    def _is_pong(self, error: Any, event: Event) -> bool:
+        """Tell whether a message that the schema does not know answers a ping of ours."""
+        if not self._driver.has_heartbeat or error.errors[0]["type"] != "union_tag_invalid":
+            return False
+        try:
+            content = from_json(event.get("text") or "null")
+        except ValueError:  # the consumer reads frames in a way of its own
+            return False
+        action = isinstance(content, dict) and content.get(chanx_settings.MESSAGE_ACTION_KEY)
+        return isinstance(action, str) and action == PongMessage.model_fields["action"].default
+
+
+def check_text(text: str | None) -> str:
+    """Return the text of a frame; a binary frame has none and raises MessageInvalid."""
+    if text is None:
+        raise invalid("json_type", "Messages are JSON in text frames, and this frame is binary")
+    return text

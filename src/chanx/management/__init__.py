@@ -1,0 +1,1 @@
+"""What chanx adds to ``manage.py``."""

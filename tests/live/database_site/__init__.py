@@ -1,0 +1,1 @@
+"""The site whose consumers use a database, SQLite's or a PostgreSQL."""
