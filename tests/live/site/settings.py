@@ -42,5 +42,8 @@ structlog.configure(
         structlog.processors.add_log_level,
         structlog.processors.format_exc_info,
         structlog.processors.JSONRenderer(),
-    ]
+    ],
+    # In one piece: a server of several processes writes to the same pipe, and what is printed in
+    # two, a line and its end, gets mixed up with that.
+    logger_factory=structlog.WriteLoggerFactory(),
 )
