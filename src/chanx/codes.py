@@ -22,7 +22,10 @@ class CloseCode(IntEnum):
     SERVICE_RESTART = 1012  # the process is being drained; connect again, to another one
     TRY_AGAIN_LATER = 1013  # the client reads, or the consumer handles, too slowly
     BAD_REQUEST = 4400  # MAX_INVALID_MESSAGES invalid messages in a row
-    REQUEST_TIMEOUT = 4408  # nothing came for IDLE_TIMEOUT, or no answer to a heartbeat
+    UNAUTHORIZED = 4401  # no or wrong credentials, or they hold no longer
+    FORBIDDEN = 4403  # a permission said no, or somebody called disconnect_user()
+    NOT_FOUND = 4404  # there is no such object, or no longer
+    REQUEST_TIMEOUT = 4408  # no token, no frame or no answer to a heartbeat came in its time
     TOO_MANY_REQUESTS = 4429  # messages beyond MESSAGE_RATE, or too many connections
     INTERNAL_ERROR = 4500  # the consumer's own code failed while the connection was set up
 

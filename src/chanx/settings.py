@@ -36,6 +36,13 @@ DEFAULTS: Final[dict[str, Any]] = {
     "DISCONNECT_GRACE": 0,
     "IDLE_TIMEOUT": None,
     "HEARTBEAT_INTERVAL": 30,
+    # Who gets in, and who stays.
+    "ALLOWED_ORIGINS": [],
+    "TOKEN_TRANSPORTS": ["header", "subprotocol"],
+    "REFUSE_BEFORE_ACCEPT": False,
+    "AUTHENTICATION_TIMEOUT": 10,
+    "RECHECK_INTERVAL": 300,
+    "RECHECK_ON": ["logout", "session", "token", "user"],
     # For the whole process.
     "BROKER_TIMEOUT": 5,
     "DATABASE_LANES": 4,
@@ -76,6 +83,12 @@ class ChanxSettings:
     DISCONNECT_GRACE: float
     IDLE_TIMEOUT: float | None
     HEARTBEAT_INTERVAL: float | None
+    ALLOWED_ORIGINS: list[str] | str
+    TOKEN_TRANSPORTS: list[str]
+    REFUSE_BEFORE_ACCEPT: bool
+    AUTHENTICATION_TIMEOUT: float
+    RECHECK_INTERVAL: float | None
+    RECHECK_ON: list[str]
     BROKER_TIMEOUT: float | None
     DATABASE_LANES: int | None
     DRAIN_AT_SIGTERM: bool

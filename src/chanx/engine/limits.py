@@ -72,6 +72,12 @@ class Limits:
     heartbeat_interval: float | None = 30
     """Seconds between pings to clients that asked for them; unanswered, they are closed as idle."""
 
+    authentication_timeout: float = 10
+    """Seconds that a client has to send its token in a message; then it is closed with 4408."""
+
+    recheck_interval: float | None = 300
+    """Seconds within which it is asked anew whether the client may still be connected."""
+
     concurrent_messages: int = 1
     """Messages and events of one connection that are handled at the same time."""
 
@@ -145,6 +151,8 @@ _RULES: Final[dict[str, _Rule]] = {
     "disconnect_grace": _FROM_ZERO,
     "idle_timeout": _POSITIVE_OR_NONE,
     "heartbeat_interval": _POSITIVE_OR_NONE,
+    "authentication_timeout": (_is_duration, "a number of seconds above 0"),
+    "recheck_interval": _POSITIVE_OR_NONE,
     "concurrent_messages": _COUNT,
 }
 _PROCESS_RULES: Final[dict[str, _Rule]] = {

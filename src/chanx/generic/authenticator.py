@@ -58,7 +58,8 @@ _PERMISSIONS_WITHOUT_IO: Final = frozenset(
 class AuthenticationResult:
     """How authentication ended, in the terms of an HTTP response.
 
-    ``data`` is what the client is told; ``user`` and ``obj`` are set on success.
+    ``data`` is what the client is told; ``user`` and ``obj`` are set on success. ``headers`` are
+    those of DRF's response: a challenge, or when to try again.
     """
 
     is_authenticated: bool
@@ -67,6 +68,7 @@ class AuthenticationResult:
     data: Any = field(default_factory=dict)
     user: Any = None
     obj: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class ObjectSource(Protocol):

@@ -348,6 +348,9 @@ class Driver:
         if getattr(user, "is_authenticated", False) and getattr(user, "pk", None) is not None:
             self.user = str(user.pk)
 
+    def keep_identity(self, authenticator: Any) -> None:
+        """Look after the identity that an authenticator has found, in the place of an older one."""
+
     async def join_groups(self, names: list[str]) -> None:
         """Join groups. Raises NoChannelLayer, TooManyGroups and BrokerError."""
         if names:

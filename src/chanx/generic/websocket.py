@@ -53,6 +53,7 @@ ModelT = TypeVar("ModelT", default=Any)
 _AUTHENTICATOR_ATTRIBUTES = (
     "authentication_classes",
     "permission_classes",
+    "throttle_classes",
     "queryset",
     "lookup_field",
     "lookup_url_kwarg",
@@ -75,6 +76,9 @@ class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generi
     """DRF authentication classes; None: the project's DEFAULT_AUTHENTICATION_CLASSES."""
     permission_classes: Sequence[Any] | None = None
     """DRF permission classes; None: the project's DEFAULT_PERMISSION_CLASSES."""
+    throttle_classes: Sequence[Any] | None = None
+    """DRF throttle classes, which count handshakes; None: the project's DEFAULT_THROTTLE_CLASSES,
+    or what ``authenticator_class`` has."""
     queryset: ObjectSource | bool | None = True
     """Where to look up ``obj`` for object permissions; True or None: there is no object."""
     lookup_field: str = "pk"
@@ -95,6 +99,9 @@ class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generi
     log_sent_message: bool | None = None
     log_ignored_actions: Iterable[str] | None = None
     send_authentication_message: bool | None = None
+    allowed_origins: Sequence[str] | None = None
+    token_transports: Sequence[str] | None = None
+    refuse_before_accept: bool | None = None
 
     # Limits, which have no value on this class: unset means the setting of the same name in
     # capitals, and None means no limit. engine/limits.py says what happens at each.
@@ -116,6 +123,8 @@ class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generi
     disconnect_grace: float
     idle_timeout: float | None
     heartbeat_interval: float | None
+    authentication_timeout: float
+    recheck_interval: float | None
     concurrent_messages: int = 1
     """Messages of one connection that are handled at the same time. With more than 1 they overtake
     each other, and what one handler puts into a context variable is not there for the next."""
@@ -483,5 +492,8 @@ def _make_authenticator(
 ) -> ChanxWebsocketAuthenticator:
     authenticator = consumer.authenticator_class()
     for name in _AUTHENTICATOR_ATTRIBUTES:
-        setattr(authenticator, name, getattr(consumer, name))
+        value = getattr(consumer, name)
+        # An authenticator class may bring throttles of its own.
+        if name != "throttle_classes" or value is not None:
+            setattr(authenticator, name, value)
     return authenticator
