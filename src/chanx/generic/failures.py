@@ -14,6 +14,4 @@ def log_failure(log: Any, error: BaseException) -> None:
     """Log an error of a handshake; of those of one type a second, one."""
     left_out = failure_limit.admit(type(error).__qualname__)
     if left_out is not None:
-        log_exception(
-            log, "Authentication failed with unexpected error", error, left_out=left_out
-        )
+        log_exception(log, "Authentication failed with unexpected error", error, left_out=left_out)

@@ -188,7 +188,9 @@ def _has_credentials(request: "Request | None", scope: Any, transports: tuple[st
     user = vars(request).get("_user") if request else None
     return bool(
         getattr(user, "is_authenticated", False)
-        or ("header" in transports and any(name == b"authorization" for name, _ in scope["headers"]))
+        or (
+            "header" in transports and any(name == b"authorization" for name, _ in scope["headers"])
+        )
         or (
             "subprotocol" in transports
             and any(offer.startswith(BEARER) for offer in scope.get("subprotocols") or ())

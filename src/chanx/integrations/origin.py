@@ -1,13 +1,13 @@
 """Which web sites may open sockets with the cookies of their visitors.
 
-Browsers send cookies with a handshake, whatever page opens the socket, and apply no CORS to it; what
-they do send is the page's origin (RFC 6455, section 10.2). Other clients need not send one, and have
-no cookies but those that they were given.
+Browsers send cookies with a handshake, whatever page opens the socket, and apply no CORS to it;
+what they do send is the page's origin (RFC 6455, section 10.2). Other clients need not send one,
+and have no cookies but those that they were given.
 """
 
 import functools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from django.conf import settings
@@ -50,7 +50,7 @@ def find_foreign_origin(scope: Mapping[str, Any], allowed: tuple[str, ...]) -> s
     found: bytes | None = None
     for name, value in scope.get("headers", ()):
         # Six letters first: all headers of a client without an origin are looked at.
-        if len(name) == 6 and name.lower() == b"origin":  # noqa: PLR2004  # the length of the name
+        if len(name) == 6 and name.lower() == b"origin":  # the length of the name
             if found is not None:
                 # Browsers send one. Which one would a proxy in front of this have looked at?
                 return None if ANY_ORIGIN in allowed else _show(found + b", " + value)
@@ -98,7 +98,7 @@ def _is_own(origin: _Origin, scope: Mapping[str, Any]) -> bool:
     if scheme not in _WEB:
         return False
     host = host.removesuffix(".")
-    hosts = settings.ALLOWED_HOSTS
+    hosts: Sequence[str] = settings.ALLOWED_HOSTS
     if settings.DEBUG and not hosts:
         hosts = _DEBUG_HOSTS
     if any(pattern != ANY_ORIGIN and is_same_domain(host, pattern) for pattern in hosts):
@@ -142,9 +142,7 @@ def _compile(origins: tuple[str, ...]) -> tuple[frozenset[_Origin], tuple[_Origi
     return frozenset(exact), tuple(wildcards)
 
 
-def _matches(
-    origin: _Origin, compiled: tuple[frozenset[_Origin], tuple[_Origin, ...]]
-) -> bool:
+def _matches(origin: _Origin, compiled: tuple[frozenset[_Origin], tuple[_Origin, ...]]) -> bool:
     exact, wildcards = compiled
     scheme, host, port = origin
     return origin in exact or any(
