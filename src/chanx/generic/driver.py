@@ -340,7 +340,8 @@ class Driver:
         if self.own_channel and not self.own_channel.is_safe_to_tell:
             await self.own_channel.make_safe_to_tell()
         event = {"type": "websocket.send", "text": text}
-        if await self.connection.send(event, wait=self.options.send_immediately):
+        options = self.options
+        if await self.connection.send(event, wait=options.send_immediately) and options.log_sent:
             self.log_sent(action)
 
     def set_user(self, user: Any) -> None:
@@ -418,7 +419,7 @@ class Driver:
                 key=key,
             )
             await self._publish(hub, event)
-        if self._is_logged(action, self.options.log_sent):
+        if self.options.log_sent and action not in self.options.ignored_actions:
             self.log.info("Sent group message", sent_action=action, groups=len(groups))
 
     async def _publish(self, hub: Hub, event: GroupEvent) -> None:
@@ -434,16 +435,13 @@ class Driver:
 
     def log_received(self, action: Any) -> None:
         """Log a message that came in."""
-        if self._is_logged(action, self.options.log_received):
+        if self.options.log_received and action not in self.options.ignored_actions:
             self.log.info("Received websocket json")
 
     def log_sent(self, action: Any) -> None:
         """Log a message that went out."""
-        if self._is_logged(action, self.options.log_sent):
+        if self.options.log_sent and action not in self.options.ignored_actions:
             self.log.info("Sent websocket json", sent_action=action)
-
-    def _is_logged(self, action: Any, is_wanted: bool) -> bool:
-        return is_wanted and action not in self.options.ignored_actions
 
     def _get_hub(self, what: str) -> Hub:
         if self._hub is None:
