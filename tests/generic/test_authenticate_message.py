@@ -65,9 +65,10 @@ class IsMember(BasePermission):
 
     def has_permission(self, request: Request, view: Any) -> bool:
         """Look into the table."""
-        if rights.get(request.user.username) == "gone":
+        user: Any = request.user
+        if rights.get(user.username) == "gone":
             raise PermissionDenied("No member any more")
-        return bool(request.user.is_authenticated)
+        return bool(user.is_authenticated)
 
 
 class TokenConsumer(OpenConsumer):

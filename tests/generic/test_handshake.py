@@ -21,7 +21,7 @@ from tests.conftest import Connect, Vary
 
 ANN = [(b"x-user", b"ann")]
 FOREIGN = [(b"origin", b"https://evil.com")]
-HTTP = {"websocket.http.response": {}}
+HTTP: dict[str, Any] = {"websocket.http.response": {}}
 
 
 @pytest.fixture(autouse=True)
@@ -60,7 +60,7 @@ class StrictConsumer(RoomConsumer):
     """Refuses before it accepts."""
 
     permission_classes: Sequence[Any] | None = (HeaderPermission,)
-    refuse_before_accept = True
+    refuse_before_accept: bool | None = True
 
 
 def make_client(application: Any, extensions: Any = None, **kwargs: Any) -> WebsocketCommunicator:
@@ -209,7 +209,8 @@ async def test_limits_are_refused_before_accept_too(connect: Connect) -> None:
 async def test_connect_knows_the_user_and_accepts(vary: Vary) -> None:
     class Consumer(StrictConsumer):
         async def connect(self) -> None:
-            await self.accept(headers=[(b"x-name", self.user.username.encode())])
+            headers: Any = [(b"x-name", self.user.username.encode())]
+            await self.accept(headers=headers)
 
     client = make_client(vary(Consumer), HTTP, headers=ANN)
     assert await client.connect() == (True, None)
@@ -267,7 +268,8 @@ async def test_consumer_cannot_select_a_token(spelling: str) -> None:
     class Consumer(OpenConsumer):
         async def connect(self) -> None:
             offered = self.scope["subprotocols"][0]
-            await self.accept(offered, headers=[(b"sec-websocket-protocol", offered.encode())])
+            headers: Any = [(b"sec-websocket-protocol", offered.encode())]
+            await self.accept(offered, headers=headers)
 
     client = make_client(Consumer.as_asgi(), subprotocols=[spelling, "chanx"])
     assert await client.connect() == (True, "chanx")
