@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["FirstMessage", "Handshake"]
 
 _NOT_LET_IN: Final = (401, 403)
+_UNKNOWN: Final = AuthenticationResult(False, 500, "Internal Server Error")
 
 
 class Handshake:
@@ -31,7 +32,7 @@ class Handshake:
     def __init__(self, consumer: Any, driver: "Driver") -> None:
         self._consumer = consumer
         self._driver = driver
-        self.result = AuthenticationResult(False, 500, "Internal Server Error")
+        self.result = _UNKNOWN
         """How authentication ended."""
 
     async def authenticate(self) -> bool:
