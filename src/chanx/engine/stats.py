@@ -79,7 +79,8 @@ class Counters:
         self.closes: Counter[int] = Counter()
         """Connections that have ended, by close code: ours if we closed, or else the client's."""
         self.refused: Counter[str] = Counter()
-        """Connections that were refused, by reason: address, authentication, draining, user."""
+        """Connections that were refused, by reason: address, authentication, draining,
+        origin, user."""
         self.rechecks: Counter[str] = Counter()
         """Looks whether a connection may stay, by outcome: passed, refused, failed. A token that
         expires is no look."""

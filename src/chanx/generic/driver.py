@@ -16,18 +16,21 @@ from typing import Any, Final
 from channels.exceptions import StopConsumer
 from django.db import Error as DatabaseError
 
-from chanx.codes import CloseCode, close_code_for_status
+from chanx.codes import CloseCode
 from chanx.engine.connection import Connection, Event, Problem, Receive, Send, State
 from chanx.engine.events import EVENT_TYPE, Delivery, GroupEvent, Kind
 from chanx.engine.hub import Hub
 from chanx.engine.stats import counters
 from chanx.engine.tasks import raise_own_cancellation
 from chanx.exceptions import BrokerError, NoChannelLayer, TooManyGroups
+from chanx.generic.admission import tell_and_close
 from chanx.generic.authenticator import AuthenticationResult
 from chanx.generic.frames import Frames
+from chanx.generic.handshake import FirstMessage
 from chanx.generic.identity import Identity, needs_identity
 from chanx.generic.log_context import bind_connection, unbind_frame
-from chanx.generic.plan import ClassPlan, Options, is_handler_name
+from chanx.generic.plan import ClassPlan, Options, get_quiet, is_handler_name
+from chanx.generic.subprotocols import HEARTBEAT, PROTOCOL, select_protocol
 from chanx.integrations.channel_layer import get_hub
 from chanx.integrations.control import join_control
 from chanx.integrations.database import close_connections_now, close_connections_when_due
@@ -37,20 +40,9 @@ from chanx.integrations.own_channel import ConnectionLayer, OwnChannel
 from chanx.integrations.shutdown import drain_at_sigterm
 from chanx.log import get_logger, log_exception
 from chanx.messages.incoming import PingMessage
-from chanx.messages.outgoing import (
-    AuthenticationMessage,
-    AuthenticationPayload,
-    DroppedMessage,
-    DroppedPayload,
-    GroupCompleteMessage,
-)
+from chanx.messages.outgoing import DroppedMessage, DroppedPayload, GroupCompleteMessage
 
-__all__ = ["HEARTBEAT", "PROTOCOL", "Driver"]
-
-PROTOCOL: Final = "chanx"
-"""The subprotocol that is selected when a client offers it and the consumer selects no other."""
-HEARTBEAT: Final = "chanx.heartbeat"
-"""Offered beside it by clients that answer pings."""
+__all__ = ["Driver"]
 
 _SETTINGS: Final = {
     Problem.INBOX_FULL: "INBOX_EVENTS",
@@ -82,6 +74,10 @@ class Driver:
         """Exists while there is something about the user to look after."""
         self.is_set_up = False
         """Authentication and ``post_authentication`` are done: frames and events are handled."""
+        self.first_message: FirstMessage | None = None
+        """Exists while the client has time to send its token."""
+        self.is_refused = False
+        """The log says that the client does not get in, and nothing more of this connection."""
         self.is_disconnected = False
         """``disconnect()`` was called."""
         self.plan = plan
@@ -146,6 +142,8 @@ class Driver:
         self._drop_identity()
         # Servers differ in the code that they report after a close of ours.
         counters.closes[self.connection.closed_with or code] += 1
+        if self.first_message:
+            self.first_message.stop()
         event = {"type": "websocket.disconnect", "code": code}
         limit = asyncio.timeout(self.limits.handler_timeout)
         try:
@@ -171,9 +169,10 @@ class Driver:
 
     async def handle_timeout(self, event: Event, is_frame: bool) -> None:
         """Tell whoever waits for an answer that a handler took too long."""
-        if is_frame:
+        if is_frame and self.is_set_up:
             await self._frames.fail_late(event)
-        elif event["type"] == "websocket.connect":
+        elif is_frame or event["type"] == "websocket.connect":
+            # Before it is set up, a frame is one that authenticates.
             await self._close_broken()
 
     def note_timeout(self, event: Event) -> None:
@@ -320,16 +319,11 @@ class Driver:
         elif kind == "websocket.close":
             await self.connection.close(event.get("code"), event.get("reason"))
         elif kind == "websocket.accept":
-            await self.connection.accept(self._select_protocol(event))
+            event = select_protocol(event, self._offered)
+            self.has_heartbeat = event.get("subprotocol") == PROTOCOL and HEARTBEAT in self._offered
+            await self.connection.accept(event)
         else:
             await self.connection.pass_on(event)
-
-    def _select_protocol(self, event: Event) -> Event:
-        """Select our own subprotocol if it is offered and the consumer selects no other."""
-        if event.get("subprotocol") is None and PROTOCOL in self._offered:
-            event = {**event, "subprotocol": PROTOCOL}
-            self.has_heartbeat = HEARTBEAT in self._offered
-        return event
 
     def begin_handling(self) -> None:
         """Handle frames and events from now on: the connection is set up, if it is still open."""
@@ -361,6 +355,11 @@ class Driver:
         if getattr(user, "is_authenticated", False) and getattr(user, "pk", None) is not None:
             self.user = str(user.pk)
 
+    def mute(self) -> None:
+        """Log nothing more of what is sent, and not that the connection has ended."""
+        self.is_refused = True
+        self.options = get_quiet(self.options)
+
     def keep_identity(self, authenticator: Any) -> None:
         """Look after the identity that an authenticator has found, in the place of an older one.
 
@@ -384,18 +383,10 @@ class Driver:
         if self.connection.is_closing:
             return
         self._drop_identity()
-        code = close_code_for_status(result.status_code)
         self._context.copy().run(
             self.log.info, "Revoking a connection", status=result.status_code, user=self.user
         )
-        if self.options.send_authentication:
-            payload = AuthenticationPayload(
-                status_code=result.status_code, status_text=result.status_text, data=result.data
-            )
-            message = AuthenticationMessage(payload=payload)
-            # In the way of a ping, which no policy drops: its client may be a slow one.
-            self.connection.ping(self.options.encoder.encode(message))
-        self.connection.close_soon(code)
+        tell_and_close(self, result)
 
     def kick(self, code: int, reason: str) -> None:
         """Close because somebody wants it, waiting for nothing."""

@@ -328,8 +328,9 @@ def get_identities() -> Identities:
 
 def _get_expiry(authenticator: Any) -> float | None:
     expires_at = getattr(authenticator, "expires_at", None)
-    is_time = isinstance(expires_at, int | float) and math.isfinite(expires_at)
-    return float(expires_at) if is_time else None
+    if isinstance(expires_at, int | float) and math.isfinite(expires_at):
+        return expires_at
+    return None
 
 
 def _get_subjects(user: str | None, authenticator: Any, scope: Any) -> tuple[str, ...]:
