@@ -220,7 +220,8 @@ class ChanxWebsocketAuthenticator:
         Called in the thread of the other checks. The default knows the tokens of simplejwt, PyJWT,
         knox and the OAuth toolkit.
         """
-        return read_expiry(request.auth)
+        auth: Any = request.auth
+        return None if auth is None else read_expiry(auth)
 
     def looks_up_object(self) -> bool:
         """Tell whether there is a queryset: the attribute, or an override of ``get_queryset``."""
@@ -270,11 +271,9 @@ class ChanxWebsocketAuthenticator:
 
     def _keep(self, view: HandshakeView) -> None:
         """Remember what an attempt that succeeded has found."""
-        self._user = view.get_user()
-        self.expires_at = view.expires_at
-        has_identity = view.request.auth is not None or self._user.is_authenticated
-        self.needs_rechecks = view.checks_with_io or (
-            bool(view.authentication_classes) and has_identity
+        self._user, self.expires_at = view.user, view.expires_at
+        self.needs_rechecks = view.checks_with_io or bool(
+            view.authentication_classes and (not view.is_anonymous or view.request.auth is not None)
         )
 
 
@@ -300,8 +299,8 @@ async def _run_within_deadline(view: HandshakeView, scope: Mapping[str, Any]) ->
 
 def _make_result(view: HandshakeView) -> AuthenticationResult:
     if view.has_passed:
-        user = view.get_user()
-        return AuthenticationResult(True, 200, "OK", {"detail": "OK"}, user=user, obj=view.obj)
+        data = {"detail": "OK"}
+        return AuthenticationResult(True, 200, "OK", data, user=view.user, obj=view.obj)
     response: Response | None = view.refusal
     if response is None:
         raise TypeError("Whoever is refused needs a response")
