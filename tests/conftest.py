@@ -10,6 +10,8 @@ from channels.layers import BaseChannelLayer, InMemoryChannelLayer, channel_laye
 from pytest_django import DjangoDbBlocker
 from structlog.testing import LogCapture
 
+from chanx.generic import authenticator
+from chanx.log import RepeatLimit
 from chanx.testing import WebsocketCommunicator
 from tests.app.consumers import VARIANTS, ConsumerClass, override
 
@@ -42,6 +44,12 @@ def logs() -> Iterator[list[Any]]:
 @pytest.fixture(autouse=True)
 def _no_output(logs: list[Any]) -> None:
     """Keep the lines off the terminal."""
+
+
+@pytest.fixture(autouse=True)
+def _every_failure_is_logged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no line of a test be left out because the one before had the same."""
+    monkeypatch.setattr(authenticator, "_failures", RepeatLimit())
 
 
 @pytest.fixture(autouse=True)

@@ -26,7 +26,7 @@ from chanx.generic.handshake_view import (
 from chanx.integrations.expiry import read_expiry
 from chanx.integrations.request import make_fresh_scope
 from chanx.integrations.thread_call import call_in_thread
-from chanx.log import get_logger
+from chanx.log import RepeatLimit, get_logger
 
 __all__ = [
     "AuthenticationResult",
@@ -40,6 +40,8 @@ _DEADLINE: Final = 15.0
 
 _ATTEMPT: Final = "chanx.authentication"
 """Where a scope says that it is of a re-check or a renewal."""
+
+_failures: Final = RepeatLimit()
 
 _HEADERS: Final = ("WWW-Authenticate", "Retry-After")
 
@@ -131,10 +133,7 @@ class ChanxWebsocketAuthenticator:
         try:
             return await self.check(scope)
         except Exception as error:
-            if isinstance(error, AuthenticationTooLate):
-                get_logger().error("Authentication took too long", seconds=_DEADLINE)
-            else:
-                get_logger().exception("Authentication failed with unexpected error")
+            _log_failure(error)
             return AuthenticationResult(
                 False, 500, "Internal Server Error", {"detail": "Internal server error"}
             )
@@ -275,6 +274,17 @@ class ChanxWebsocketAuthenticator:
         self.needs_rechecks = view.checks_with_io or bool(
             view.authentication_classes and (not view.is_anonymous or view.request.auth is not None)
         )
+
+
+def _log_failure(error: Exception) -> None:
+    """Log why nobody gets in; when all handshakes fail (no database), once a second."""
+    left_out = _failures.admit(type(error).__qualname__)
+    if left_out is None:
+        return
+    if isinstance(error, AuthenticationTooLate):
+        get_logger().error("Authentication took too long", seconds=_DEADLINE, left_out=left_out)
+    else:
+        get_logger().exception("Authentication failed with unexpected error", left_out=left_out)
 
 
 async def _run_within_deadline(view: HandshakeView, scope: Mapping[str, Any]) -> None:
