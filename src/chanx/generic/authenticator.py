@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.utils.encoders import JSONEncoder
 
-from chanx.generic.failures import log_failure
+from chanx.generic.failures import AuthenticationTooLate, log_failure
 from chanx.generic.handshake_view import (
     HandshakeView,
     Step,
@@ -26,7 +26,7 @@ from chanx.generic.handshake_view import (
 )
 from chanx.integrations.expiry import read_expiry
 from chanx.integrations.request import make_fresh_scope
-from chanx.integrations.thread_call import AuthenticationTooLate, call_in_thread
+from chanx.integrations.thread_call import call_in_thread
 from chanx.log import get_logger
 
 __all__ = [
@@ -128,10 +128,7 @@ class ChanxWebsocketAuthenticator:
         try:
             return await self.check(scope)
         except Exception as error:
-            if isinstance(error, AuthenticationTooLate):
-                get_logger().error("Authentication took too long", seconds=_DEADLINE)
-            else:
-                log_failure(get_logger(), error)
+            log_failure(get_logger(), error)
             return AuthenticationResult(
                 False, 500, "Internal Server Error", {"detail": "Internal server error"}
             )
@@ -145,14 +142,10 @@ class ChanxWebsocketAuthenticator:
         view = self._make_view(attempt)
         if attempt:
             attempt.view = view
-        limit = asyncio.timeout(_DEADLINE)
-        try:
-            async with limit:
-                await _run_checks(view, scope)
-        except TimeoutError as error:
-            if limit.expired():
-                raise AuthenticationTooLate from error
-            raise
+        if view.has_async_start or view.needs_thread():
+            await _run_within_deadline(view, scope)
+        else:
+            view.run_checks(scope)
         if not attempt:
             self.request, self.has_token = view.request, view.has_token
             if view.has_passed:
@@ -223,7 +216,8 @@ class ChanxWebsocketAuthenticator:
         Called in the thread of the other checks. The default knows the tokens of simplejwt, PyJWT,
         knox and the OAuth toolkit.
         """
-        return read_expiry(request.auth)
+        auth: Any = request.auth
+        return None if auth is None else read_expiry(auth)
 
     def looks_up_object(self) -> bool:
         """Tell whether there is a queryset: the attribute, or an override of ``get_queryset``."""
@@ -275,34 +269,40 @@ class ChanxWebsocketAuthenticator:
         """Tell whether a token that was refused after authentication is somebody else's."""
         if view is None or self._user is None or view.refused_by in (None, "authentication"):
             return False
-        return not _is_same(self._user, view.get_user())
+        return not _is_same(self._user, view.user)
 
     def _keep(self, view: HandshakeView) -> None:
         """Remember what an attempt that succeeded has found."""
-        self._user = view.get_user()
-        self.expires_at = view.expires_at
-        has_identity = view.request.auth is not None or self._user.is_authenticated
-        self.needs_rechecks = view.checks_with_io or (
-            bool(view.authentication_classes) and has_identity
+        self._user, self.expires_at = view.user, view.expires_at
+        self.needs_rechecks = view.checks_with_io or bool(
+            view.authentication_classes and (not view.is_anonymous or view.request.auth is not None)
         )
 
 
-async def _run_checks(view: HandshakeView, scope: Mapping[str, Any]) -> None:
-    if view.has_async_start:
-        view.start(scope)
-        await view.authenticate_on_loop()
-        if view.refusal is not None:
-            return
-    if view.needs_thread():
-        await call_in_thread(view.run_checks, scope, timeout=_DEADLINE)
-    else:
-        view.run_checks(scope)
+async def _run_within_deadline(view: HandshakeView, scope: Mapping[str, Any]) -> None:
+    """Run the checks, the asynchronous ones first. Raises AuthenticationTooLate."""
+    limit = asyncio.timeout(_DEADLINE)
+    try:
+        async with limit:
+            if view.has_async_start:
+                view.start(scope)
+                await view.authenticate_on_loop()
+                if view.refusal is not None:
+                    return
+            if view.needs_thread():
+                await call_in_thread(view.run_checks, scope)
+            else:
+                view.run_checks(scope)
+    except TimeoutError as error:
+        if limit.expired():
+            raise AuthenticationTooLate(_DEADLINE) from error
+        raise
 
 
 def _make_result(view: HandshakeView) -> AuthenticationResult:
     if view.has_passed:
-        user = view.get_user()
-        return AuthenticationResult(True, 200, "OK", {"detail": "OK"}, user=user, obj=view.obj)
+        data = {"detail": "OK"}
+        return AuthenticationResult(True, 200, "OK", data, user=view.user, obj=view.obj)
     response: Response | None = view.refusal
     if response is None:
         raise TypeError("Whoever is refused needs a response")
