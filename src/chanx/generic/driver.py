@@ -28,6 +28,7 @@ from chanx.generic.log_context import bind_connection, unbind_frame
 from chanx.generic.plan import ClassPlan, Options, is_handler_name
 from chanx.integrations.channel_layer import get_hub
 from chanx.integrations.control import join_control
+from chanx.integrations.credentials import BEARER_PREFIX
 from chanx.integrations.database import close_connections_now, close_connections_when_due
 from chanx.integrations.lanes import is_on_lane
 from chanx.integrations.observer import SCOPE_KEY, ConnectionObserver
@@ -313,8 +314,15 @@ class Driver:
             await self.connection.pass_on(event)
 
     def _select_protocol(self, event: Event) -> Event:
-        """Select our own subprotocol if it is offered and the consumer selects no other."""
-        if event.get("subprotocol") is None and PROTOCOL in self._offered:
+        """Select our own subprotocol if it is offered and the consumer selects no other.
+
+        One that carries a token is never selected, which would send the token back.
+        """
+        selected = event.get("subprotocol")
+        if selected is not None and selected.startswith(BEARER_PREFIX):
+            selected = None
+            event = {**event, "subprotocol": None}
+        if selected is None and PROTOCOL in self._offered:
             event = {**event, "subprotocol": PROTOCOL}
             self.has_heartbeat = HEARTBEAT in self._offered
         return event

@@ -32,6 +32,7 @@ from chanx.generic.authenticator import (
 )
 from chanx.generic.driver import Driver
 from chanx.generic.frames import check_text
+from chanx.generic.handshake_view import is_queryset
 from chanx.generic.plan import get_plan, is_handler_name
 from chanx.generic.problems import check_consumer, check_settings_for_limits
 from chanx.integrations.lanes import lanes
@@ -58,6 +59,7 @@ _AUTHENTICATOR_ATTRIBUTES = (
     "lookup_field",
     "lookup_url_kwarg",
     "auth_method",
+    "token_transports",
 )
 
 
@@ -224,6 +226,7 @@ class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generi
         self._driver.connection.release_deliveries()
         await self.post_authentication()
         self._driver.begin_handling()
+        self._driver.keep_identity(self.authenticator)
         self._driver.report(result)
 
     async def websocket_disconnect(self, message: Any) -> None:
@@ -241,6 +244,15 @@ class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generi
 
         An exception is logged and closes the connection with 4500.
         """
+
+    def get_queryset(self, request: "Request") -> Any:
+        """Override to choose where ``obj`` is looked up by who asks.
+
+        Called during authentication in a thread, so it may query, and must not be async.
+        ``request.user`` is there; ``self.user`` is not yet.
+        """
+        queryset: Any = self.queryset
+        return queryset.all() if is_queryset(queryset) else queryset
 
     async def build_groups(self) -> Iterable[str]:
         """Override to return the names of the groups to join, beside those in ``groups``."""
@@ -496,4 +508,8 @@ def _make_authenticator(
         # An authenticator class may bring throttles of its own.
         if name != "throttle_classes" or value is not None:
             setattr(authenticator, name, value)
+    # The consumer's own comes before that of an authenticator class.
+    method = consumer.get_queryset
+    if getattr(method, "__func__", method) is not AsyncJsonWebsocketConsumer.get_queryset:
+        vars(authenticator)["get_queryset"] = method
     return authenticator
