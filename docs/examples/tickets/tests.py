@@ -17,8 +17,7 @@ class TicketTest(WebsocketTestCase):
         self.ws_path = f"/ws/tickets/{self.ticket.pk}/"
 
     def get_headers(self, user: User) -> list[tuple[bytes, bytes]]:
-        token = f"Token {self.tokens[user]}".encode()
-        return [(b"origin", b"http://testserver"), (b"authorization", token)]
+        return [(b"authorization", f"Token {self.tokens[user]}".encode())]
 
     def get_ws_headers(self) -> list[tuple[bytes, bytes]]:
         return self.get_headers(self.alice)
