@@ -19,7 +19,6 @@ const socket = new WebSocket(`${scheme}://${location.host}/ws/notifications/`, [
   `chanx.bearer.${encode(token)}`,
 ]);
 
-// region: renew
 let timer;
 
 // Half a minute before the token expires, get another one and send it.
@@ -34,7 +33,6 @@ function renewInTime(token) {
 }
 
 renewInTime(token);
-// endregion: renew
 
 socket.onmessage = (event) => {
   const { action, payload } = JSON.parse(event.data);
