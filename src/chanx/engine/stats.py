@@ -78,7 +78,8 @@ class Counters:
         self.closes: Counter[int] = Counter()
         """Connections that have ended, by close code: ours if we closed, or else the client's."""
         self.refused: Counter[str] = Counter()
-        """Connections that were refused, by reason: address, authentication, draining, user."""
+        """Connections that were refused, by reason: address, authentication, draining,
+        origin, user."""
         self.broker: Counter[str] = Counter()
         """failures, timeouts, reconnects, events_malformed, events_lost, memberships_lost,
         refresh_failures."""

@@ -23,6 +23,7 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.utils.encoders import JSONEncoder
 
+from chanx.generic.failures import log_failure
 from chanx.integrations.database import call_with_fresh_connections
 from chanx.integrations.lanes import is_on_lane
 from chanx.integrations.request import make_request
@@ -111,10 +112,24 @@ class ChanxWebsocketAuthenticator:
             if isinstance(error, _TooLate):
                 get_logger().error("Authentication took too long", seconds=_DEADLINE)
             else:
-                get_logger().exception("Authentication failed with unexpected error")
+                log_failure(get_logger(), error)
             return AuthenticationResult(
                 False, 500, "Internal Server Error", {"detail": "Internal server error"}
             )
+
+    async def renew(self, scope: Mapping[str, Any], token: str) -> AuthenticationResult:
+        """Run the checks for a token in the place of what came with the handshake."""
+        from django.contrib.auth.models import AnonymousUser
+
+        view = self._make_view()
+        keywords = (getattr(each, "keyword", None) for each in view.authentication_classes)
+        scheme = next(filter(None, keywords), "Bearer")
+        value = token if " " in token else f"{scheme} {token}"
+        left = [header for header in scope["headers"] if header[0] != b"authorization"]
+        headers = [*left, (b"authorization", value.encode())]
+        fresh = {**scope, "headers": headers, "user": AnonymousUser(), "session": {}}
+        response = await _run_in_thread(self._perform, view, fresh)
+        return self._make_result(view, response)
 
     def validate_configuration(self) -> None:
         """Warn when a permission class checks objects and there is no queryset to find one with."""

@@ -23,9 +23,12 @@ from chanx.engine.hub import Hub
 from chanx.engine.stats import counters
 from chanx.engine.tasks import raise_own_cancellation
 from chanx.exceptions import BrokerError, NoChannelLayer, TooManyGroups
+from chanx.generic.admission import tell_and_close
 from chanx.generic.frames import Frames
+from chanx.generic.handshake import FirstMessage
 from chanx.generic.log_context import bind_connection, unbind_frame
-from chanx.generic.plan import ClassPlan, Options, is_handler_name
+from chanx.generic.plan import ClassPlan, Options, get_quiet, is_handler_name
+from chanx.generic.subprotocols import HEARTBEAT, PROTOCOL, select_protocol
 from chanx.integrations.channel_layer import get_hub
 from chanx.integrations.control import join_control
 from chanx.integrations.database import close_connections_now, close_connections_when_due
@@ -37,12 +40,7 @@ from chanx.log import get_logger, log_exception
 from chanx.messages.incoming import PingMessage
 from chanx.messages.outgoing import DroppedMessage, DroppedPayload, GroupCompleteMessage
 
-__all__ = ["HEARTBEAT", "PROTOCOL", "Driver"]
-
-PROTOCOL: Final = "chanx"
-"""The subprotocol that is selected when a client offers it and the consumer selects no other."""
-HEARTBEAT: Final = "chanx.heartbeat"
-"""Offered beside it by clients that answer pings."""
+__all__ = ["Driver"]
 
 _SETTINGS: Final = {
     Problem.INBOX_FULL: "INBOX_EVENTS",
@@ -71,6 +69,10 @@ class Driver:
         self.user: str | None = None
         self.is_set_up = False
         """Authentication and ``post_authentication`` are done: frames and events are handled."""
+        self.first_message: FirstMessage | None = None
+        """Exists while the client has time to send its token."""
+        self.is_refused = False
+        """The log says that the client does not get in, and nothing more of this connection."""
         self.is_disconnected = False
         """``disconnect()`` was called."""
         self.plan = plan
@@ -134,6 +136,8 @@ class Driver:
         """Have the consumer clean up, for no longer than a handler may take."""
         # Servers differ in the code that they report after a close of ours.
         counters.closes[self.connection.closed_with or code] += 1
+        if self.first_message:
+            self.first_message.stop()
         event = {"type": "websocket.disconnect", "code": code}
         limit = asyncio.timeout(self.limits.handler_timeout)
         try:
@@ -159,9 +163,10 @@ class Driver:
 
     async def handle_timeout(self, event: Event, is_frame: bool) -> None:
         """Tell whoever waits for an answer that a handler took too long."""
-        if is_frame:
+        if is_frame and self.is_set_up:
             await self._frames.fail_late(event)
-        elif event["type"] == "websocket.connect":
+        elif is_frame or event["type"] == "websocket.connect":
+            # Before it is set up, a frame is one that authenticates.
             await self._close_broken()
 
     def note_timeout(self, event: Event) -> None:
@@ -308,16 +313,11 @@ class Driver:
         elif kind == "websocket.close":
             await self.connection.close(event.get("code"), event.get("reason"))
         elif kind == "websocket.accept":
-            await self.connection.accept(self._select_protocol(event))
+            event = select_protocol(event, self._offered)
+            self.has_heartbeat = event.get("subprotocol") == PROTOCOL and HEARTBEAT in self._offered
+            await self.connection.accept(event)
         else:
             await self.connection.pass_on(event)
-
-    def _select_protocol(self, event: Event) -> Event:
-        """Select our own subprotocol if it is offered and the consumer selects no other."""
-        if event.get("subprotocol") is None and PROTOCOL in self._offered:
-            event = {**event, "subprotocol": PROTOCOL}
-            self.has_heartbeat = HEARTBEAT in self._offered
-        return event
 
     def begin_handling(self) -> None:
         """Handle frames and events from now on: the connection is set up, if it is still open."""
@@ -347,6 +347,16 @@ class Driver:
         """Remember whose connection it is; anonymous users own nothing."""
         if getattr(user, "is_authenticated", False) and getattr(user, "pk", None) is not None:
             self.user = str(user.pk)
+
+    def mute(self) -> None:
+        """Log nothing more of what is sent, and not that the connection has ended."""
+        self.is_refused = True
+        self.options = get_quiet(self.options)
+
+    def revoke(self, result: Any) -> None:
+        """Tell the client that it may no longer be connected, and close; waits for nothing."""
+        if self.is_open:
+            tell_and_close(self, result)
 
     def keep_identity(self, authenticator: Any) -> None:
         """Look after the identity that an authenticator has found, in the place of an older one."""
