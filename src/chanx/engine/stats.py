@@ -53,6 +53,7 @@ class Counters:
         "messages_out",
         "outcomes",
         "received",
+        "rechecks",
         "refused",
     )
 
@@ -80,6 +81,9 @@ class Counters:
         self.refused: Counter[str] = Counter()
         """Connections that were refused, by reason: address, authentication, draining,
         origin, user."""
+        self.rechecks: Counter[str] = Counter()
+        """Looks whether a connection may stay, by outcome: passed, refused, failed. A token that
+        expires is no look."""
         self.broker: Counter[str] = Counter()
         """failures, timeouts, reconnects, events_malformed, events_lost, memberships_lost,
         refresh_failures."""
@@ -116,6 +120,7 @@ class Counters:
             "deliveries": self.deliveries,
             "dropped": dict(self.dropped),
             "closes": {str(code): count for code, count in dict(self.closes).items()},
+            "rechecks": dict(self.rechecks),
             "broker": dict(self.broker),
             "handler_seconds": {
                 "count": sum(self.handler_buckets),

@@ -100,9 +100,10 @@ class Frames:
     def _read(self, event: Event) -> BaseMessage:
         self._bind()
         driver = self._driver
-        message = driver.options.decoder.decode(check_text(event.get("text")))
+        message = driver.options.decoder.decode(event.get("text") or check_text(event.get("text")))
         RECEIVED_ACTION.set(message.action)
-        driver.log_received(message.action)
+        if driver.options.log_received:
+            driver.log_received(message.action)
         return message
 
     def _bind(self) -> None:

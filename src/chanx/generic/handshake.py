@@ -76,13 +76,13 @@ class Handshake:
     async def finish(self) -> None:
         """Join the groups, tell the client, and start handling messages."""
         consumer, driver = self._consumer, self._driver
+        # First: what happens to the user while the rest is done ends the connection as well.
+        driver.keep_identity(consumer.authenticator)
         await self._join()
         await self._send_message()
         driver.connection.release_deliveries()
         await consumer.post_authentication()
         driver.begin_handling()
-        if driver.is_open:
-            driver.keep_identity(consumer.authenticator)
         driver.report(self.result)
 
     def _may_come_again(self, result: AuthenticationResult) -> bool:
