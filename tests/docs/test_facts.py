@@ -26,7 +26,11 @@ from tests.docs.pages import DOCS, ROOT, get_tables
 PACKAGE = Path(chanx.__file__).parent
 
 # Functions that log, the level, and which argument is the event.
-LOGGERS = {"log_exception": ("error", 1), "self._log_malformed": ("warning", 0)}
+LOGGERS = {
+    "log_exception": ("error", 1),
+    "self._log_malformed": ("warning", 0),
+    "self._tell": ("warning", 0),
+}
 
 INFO = ast.Constant("info")
 
