@@ -244,7 +244,7 @@ def test_foreign_pages_are_refused(live: Live) -> None:
         client.connect(f"{live.server.url}/ws/lobby/", origin="https://elsewhere.example")
     assert caught.value.response.status_code == 403
     assert json.loads(caught.value.response.body) == {"detail": "Origin not allowed"}
-    live.server.wait_for("Refused a connection.*https://elsewhere.example")
+    live.server.wait_for(r"https://elsewhere\.example.*Refused a connection")
 
 
 @pytest.mark.live
