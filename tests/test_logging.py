@@ -441,7 +441,7 @@ async def test_actions_that_are_no_names_are_not_logged(connect: Connect, logs: 
 
 async def test_failed_authentication_says_nothing_of_credentials(logs: list[Any]) -> None:
     class Broken(ChanxWebsocketAuthenticator):
-        def _make_view(self) -> Any:
+        def _make_view(self, attempt: Any) -> Any:
             raise RuntimeError("broken")
 
     class Consumer(OpenConsumer):

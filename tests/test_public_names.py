@@ -69,7 +69,7 @@ PUBLIC = {
     },
     "chanx.routing": {"include", "path", "re_path"},
     "chanx.settings": {"chanx_settings"},
-    "chanx.testing": {"WebsocketCommunicator", "WebsocketTestCase"},
+    "chanx.testing": {"WebsocketCommunicator", "WebsocketTestCase", "bearer_subprotocol"},
     "chanx.utils.settings": {"override_chanx_settings", "settings_context"},
 }
 
@@ -210,6 +210,8 @@ def test_fields_of_the_result() -> None:
         "data",
         "user",
         "obj",
+        "headers",
+        "refused_by",
     ]
 
 

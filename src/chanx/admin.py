@@ -6,6 +6,7 @@ another site, or a ModelAdmin that is registered later: ``actions = [disconnect_
 
 from typing import Any
 
+from django.apps import apps
 from django.contrib import admin, messages
 from django.contrib.auth import get_user_model
 from django.db.models import QuerySet
@@ -43,6 +44,8 @@ def disconnect_users(
 
 
 def _add_action() -> None:
+    if not apps.is_installed("django.contrib.admin"):
+        return
     user_model = get_user_model()
     if admin.site.is_registered(user_model):
         model_admin = admin.site.get_model_admin(user_model)

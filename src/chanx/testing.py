@@ -19,6 +19,7 @@ from django.test import TransactionTestCase
 
 from chanx.engine.codec import get_decoder, get_encoder
 from chanx.engine.drain import undrain
+from chanx.integrations.credentials import make_bearer_subprotocol
 from chanx.integrations.discovery import get_websocket_application
 from chanx.integrations.observer import SCOPE_KEY, ConnectionObserver
 from chanx.messages.base import BaseIncomingMessage, BaseMessage
@@ -29,9 +30,14 @@ from chanx.messages.outgoing import (
 )
 from chanx.settings import chanx_settings
 
-__all__ = ["WebsocketCommunicator", "WebsocketTestCase"]
+__all__ = ["WebsocketCommunicator", "WebsocketTestCase", "bearer_subprotocol"]
 
 Headers = Iterable[tuple[bytes, bytes]]
+
+
+def bearer_subprotocol(token: str) -> str:
+    """Return the subprotocol that carries a token, to be offered beside "chanx"."""
+    return make_bearer_subprotocol(token)
 
 
 # asgiref's class has no annotations.

@@ -367,14 +367,12 @@ async def test_identity_is_kept_by_its_newest_authenticator(
     from chanx.generic.driver import Driver
 
     kept: list[Any] = []
-    monkeypatch.setattr(
-        Driver, "keep_identity", lambda _, authenticator: kept.append(authenticator)
-    )
+    monkeypatch.setattr(Driver, "keep_identity", lambda _, found: kept.append(found.request.auth))
     client = await connect(TokenConsumer.as_asgi(), headers=header("ann-1"))
     await client.send_json_to(authenticate("bob-1"))
     await client.send_json_to(authenticate("ann-2"))
     await client.receive_all_json()
-    assert [each.request.auth for each in kept] == ["ann-1", "ann-2"]
+    assert kept == ["ann-1", "ann-2"]
 
 
 @pytest.mark.parametrize("token", ["bob-1", "eve-1", "ann", "", "x" * 9000, "a\nb", "é", "\ud800"])

@@ -35,6 +35,7 @@ from rest_framework.response import Response
 from rest_framework.throttling import AnonRateThrottle, BaseThrottle
 
 from chanx.generic.authenticator import AuthenticationResult, ChanxWebsocketAuthenticator
+from chanx.generic.handshake_view import HandshakeView
 from chanx.routing import path, re_path
 from chanx.testing import WebsocketCommunicator
 from tests.app.consumers import HeaderAuthentication, OpenConsumer
@@ -905,12 +906,9 @@ class DenyAll(BasePermission):
         return False
 
 
-async def test_authenticator_that_says_nothing_lets_nobody_in(logs: list[Any]) -> None:
-    class Forgetful(ChanxWebsocketAuthenticator):
-        def _perform(self, view: Any, scope: Any) -> None:
-            super()._perform(view, scope)
-
-    application = make(
-        authenticator_class=Forgetful, authentication_classes=[], permission_classes=[DenyAll]
-    )
+async def test_checks_that_say_nothing_let_nobody_in(
+    monkeypatch: pytest.MonkeyPatch, logs: list[Any]
+) -> None:
+    monkeypatch.setattr(HandshakeView, "run_checks", HandshakeView.start)
+    application = make(authentication_classes=[], permission_classes=[DenyAll])
     assert await get_status(application) == 500

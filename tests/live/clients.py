@@ -4,13 +4,14 @@ import asyncio
 import json
 import socket
 import struct
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Self
 
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as open_websocket
 from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
 
 from tests.live.processes import DEADLINE, Server
 
@@ -28,12 +29,18 @@ class Client:
 
     @classmethod
     async def open(
-        cls, server: Server, path: str, headers: Mapping[str, str] | None = None
+        cls,
+        server: Server,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        subprotocols: Sequence[str] | None = None,
     ) -> Self:
         """Connect; nothing is read yet."""
         websocket = await open_websocket(
             server.url + path,
             additional_headers=headers,
+            subprotocols=None if subprotocols is None else [Subprotocol(p) for p in subprotocols],
             proxy=None,
             compression=None,
             max_size=None,
@@ -100,10 +107,14 @@ class Control(Client):
 
 @asynccontextmanager
 async def connect(
-    server: Server, path: str, headers: Mapping[str, str] | None = None
+    server: Server,
+    path: str,
+    headers: Mapping[str, str] | None = None,
+    *,
+    subprotocols: Sequence[str] | None = None,
 ) -> AsyncIterator[Client]:
     """Connect, authenticate with success, and close at the end."""
-    client = await Client.open(server, path, headers)
+    client = await Client.open(server, path, headers, subprotocols=subprotocols)
     try:
         message = await client.receive()
         assert message["action"] == "authentication", message

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.live import auth
 from tests.live.processes import (
     GUIDE,
     Process,
@@ -122,6 +123,24 @@ def guide(start: StartServer, tmp_path_factory: pytest.TempPathFactory) -> Itera
     credentials = json.loads(process.output.splitlines()[-1])
     with start("guidesite.asgi:application", cwd=GUIDE, environment=environment) as server:
         yield Guide(server, **credentials)
+
+
+@pytest.fixture(scope="session")
+def auth_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tables of the site with users, for its servers to copy."""
+    database = tmp_path_factory.mktemp("auth") / "template.sqlite3"
+    auth.migrate(database)
+    return database
+
+
+@pytest.fixture(scope="module")
+def auth_site(
+    auth_database: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[auth.AuthSite]:
+    """The site with users on uvicorn, for a module; nothing there may leave a traceback."""
+    with auth.serve(auth_database, tmp_path_factory.mktemp("auth-site")) as site:
+        yield site
+    assert site.server.tracebacks == 0, site.server.output
 
 
 def add_to_path(folder: Path) -> str:

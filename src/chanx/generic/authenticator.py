@@ -3,56 +3,46 @@
 import asyncio
 import json
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from http import HTTPStatus
 from http.client import responses
 from typing import Any, Final, Protocol, cast
 
-from asgiref.sync import sync_to_async
 from django.db.models import QuerySet
-from django.db.models.manager import BaseManager
-from django.http import HttpRequest
-from rest_framework import permissions
-from rest_framework.exceptions import MethodNotAllowed
-from rest_framework.generics import GenericAPIView
-from rest_framework.renderers import JSONRenderer
+from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.utils.encoders import JSONEncoder
 
 from chanx.generic.failures import log_failure
-from chanx.integrations.database import call_with_fresh_connections
-from chanx.integrations.lanes import is_on_lane
-from chanx.integrations.request import make_request
+from chanx.generic.handshake_view import (
+    HandshakeView,
+    Step,
+    get_permissions_with_object_check,
+    has_queryset,
+    is_queryset,
+)
+from chanx.integrations.expiry import read_expiry
+from chanx.integrations.request import make_fresh_scope
+from chanx.integrations.thread_call import AuthenticationTooLate, call_in_thread
 from chanx.log import get_logger
 
 __all__ = [
-    "AUTH_METHODS",
     "AuthenticationResult",
+    "AuthenticationTooLate",
     "ChanxWebsocketAuthenticator",
     "ObjectSource",
-    "get_permissions_with_object_check",
-    "has_queryset",
-    "is_queryset",
 ]
-
-AUTH_METHODS: Final = ("get", "post", "put", "patch", "delete", "options", "head")
 
 _DEADLINE: Final = 15.0
 """Seconds for authentication and permissions together, the wait for a thread included."""
 
-# They look at the user and the method, and at nothing for which a thread would be needed.
-_PERMISSIONS_WITHOUT_IO: Final = frozenset(
-    {
-        permissions.AllowAny,
-        permissions.IsAuthenticated,
-        permissions.IsAdminUser,
-        permissions.IsAuthenticatedOrReadOnly,
-    }
-)
+_ATTEMPT: Final = "chanx.authentication"
+"""Where a scope says that it is of a re-check or a renewal."""
+
+_HEADERS: Final = ("WWW-Authenticate", "Retry-After")
 
 
 @dataclass
@@ -60,7 +50,8 @@ class AuthenticationResult:
     """How authentication ended, in the terms of an HTTP response.
 
     ``data`` is what the client is told; ``user`` and ``obj`` are set on success. ``headers`` are
-    those of DRF's response: a challenge, or when to try again.
+    those of DRF's response: a challenge, or when to try again. ``refused_by`` is the step that
+    refused the client; None on success and for a failure of ours.
     """
 
     is_authenticated: bool
@@ -70,6 +61,7 @@ class AuthenticationResult:
     user: Any = None
     obj: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    refused_by: Step | None = None
 
 
 class ObjectSource(Protocol):
@@ -80,10 +72,23 @@ class ObjectSource(Protocol):
         ...
 
 
+class _Attempt:
+    """A re-check or a renewal, where it stands in a scope."""
+
+    def __init__(self, token: str | None, *, is_renewal: bool) -> None:
+        self.token = token
+        """Instead of that of the handshake."""
+        self.is_renewal = is_renewal
+        self.view: HandshakeView | None = None
+        """Set by ``check``; a subclass may have refused the client after it."""
+
+
 class ChanxWebsocketAuthenticator:
     """Authenticates one connection. The attributes are the consumer's, which sets them.
 
-    A subclass may override any method; ``authenticate`` must not raise.
+    A subclass may override any method; ``authenticate`` must not raise. Whoever overrides
+    ``authenticate`` decides about re-checks and renewals as well: they call it, with a scope of
+    their own, and what is unexpected is raised through it then.
     """
 
     authentication_classes: Sequence[Any] | None = None
@@ -93,23 +98,37 @@ class ChanxWebsocketAuthenticator:
     lookup_field: str = "pk"
     lookup_url_kwarg: str | None = None
     auth_method: str = "get"
+    token_transports: Sequence[str] | None = None
+    """Where a token may come from; None: the setting TOKEN_TRANSPORTS."""
 
     request: Request | None = None
+    """That of the last handshake, or of the last renewal that succeeded."""
+    has_token = False
+    """The handshake had a token, be it right or wrong."""
+    expires_at: float | None = None
+    """When the token ends, in seconds since the epoch; None: never, or not known."""
+    needs_rechecks = False
+    """What let the client in may change: a user was found, or permissions or an object looked up
+    that may ask a database."""
+
+    _user: Any = None
+    """Who is in; None before that."""
+    _token: str | None = None
+    """The token of the last renewal; None: that of the handshake."""
+
+    # --- for the consumer -----------------------------------------------------------------------
 
     async def authenticate(self, scope: Mapping[str, Any]) -> AuthenticationResult:
         """Run DRF's checks for a scope, in one trip to a thread, or in none when nothing waits.
 
-        Never raises: what is unexpected is logged and becomes a 500.
+        Never raises for a handshake: what is unexpected is logged and becomes a 500.
         """
+        if _ATTEMPT in scope:
+            return await self.check(scope)
         try:
-            view = self._make_view()
-            if self._needs_thread(view):
-                response = await _run_in_thread(self._perform, view, scope)
-            else:
-                response = self._perform(view, scope)
-            return self._make_result(view, response)
+            return await self.check(scope)
         except Exception as error:
-            if isinstance(error, _TooLate):
+            if isinstance(error, AuthenticationTooLate):
                 get_logger().error("Authentication took too long", seconds=_DEADLINE)
             else:
                 log_failure(get_logger(), error)
@@ -117,23 +136,104 @@ class ChanxWebsocketAuthenticator:
                 False, 500, "Internal Server Error", {"detail": "Internal server error"}
             )
 
-    async def renew(self, scope: Mapping[str, Any], token: str) -> AuthenticationResult:
-        """Run the checks for a token in the place of what came with the handshake."""
-        from django.contrib.auth.models import AnonymousUser
+    async def check(self, scope: Mapping[str, Any]) -> AuthenticationResult:
+        """Do what ``authenticate`` does, and raise what is unexpected.
 
-        view = self._make_view()
-        keywords = (getattr(each, "keyword", None) for each in view.authentication_classes)
-        scheme = next(filter(None, keywords), "Bearer")
-        value = token if " " in token else f"{scheme} {token}"
-        left = [header for header in scope["headers"] if header[0] != b"authorization"]
-        headers = [*left, (b"authorization", value.encode())]
-        fresh = {**scope, "headers": headers, "user": AnonymousUser(), "session": {}}
-        response = await _run_in_thread(self._perform, view, fresh)
-        return self._make_result(view, response)
+        Raises AuthenticationTooLate, a TimeoutError, at the deadline.
+        """
+        attempt: _Attempt | None = scope.get(_ATTEMPT)
+        view = self._make_view(attempt)
+        if attempt:
+            attempt.view = view
+        limit = asyncio.timeout(_DEADLINE)
+        try:
+            async with limit:
+                await _run_checks(view, scope)
+        except TimeoutError as error:
+            if limit.expired():
+                raise AuthenticationTooLate from error
+            raise
+        if not attempt:
+            self.request, self.has_token = view.request, view.has_token
+            if view.has_passed:
+                self._keep(view)
+        return _make_result(view)
+
+    async def recheck(
+        self, scope: Mapping[str, Any], *, without_session: bool = False
+    ) -> AuthenticationResult:
+        """Ask anew whether who is in may stay: authentication, permissions and object.
+
+        No throttles. Session and user are loaded anew; the token is that of the handshake or of the
+        last renewal. ``without_session``: the session counts as ended. Changes ``expires_at`` on
+        success, and nothing else.
+
+        Raises what is unexpected: errors of the database, AuthenticationTooLate (a TimeoutError).
+        """
+        while True:
+            # After a renewal it is the token alone that decides, as it was then.
+            attempt = _Attempt(self._token, is_renewal=False)
+            ends_session = without_session or attempt.token is not None
+            fresh = make_fresh_scope(scope, without_session=ends_session)
+            result = await self.authenticate({**fresh, _ATTEMPT: attempt})
+            if attempt.token != self._token:
+                continue  # renewed meanwhile, and what that replaced decides nothing any more
+            if result.is_authenticated and attempt.view:
+                self.expires_at = attempt.view.expires_at
+            return result
+
+    async def renew(self, scope: Mapping[str, Any], token: str) -> AuthenticationResult:
+        """Authenticate with a new token, in the place of what the client came with.
+
+        The session counts as ended, so that it is the token which decides. Throttles count it. On
+        success ``request`` and ``expires_at`` are the new ones, and re-checks use the token from
+        then on. Who is in already must be the same user: another one is refused, and in the words
+        with which a wrong token is.
+
+        Raises what is unexpected, as ``recheck``.
+        """
+        attempt = _Attempt(token, is_renewal=True)
+        fresh = make_fresh_scope(scope, without_session=True)
+        result = await self.authenticate({**fresh, _ATTEMPT: attempt})
+        if not result.is_authenticated:
+            if result.refused_by == "anonymous":
+                result.refused_by = "authentication"  # no class knows what to do with the token
+            if self._knows_other_user(attempt.view):
+                return _refuse_other_user()  # whose rights are of no concern here
+            return result
+        if self._user is not None and not _is_same(self._user, result.user):
+            return _refuse_other_user()
+        if attempt.view:
+            self._token, self.request = token, attempt.view.request
+            self._keep(attempt.view)
+        return result
+
+    def get_queryset(self, request: Request) -> Any:
+        """Override to choose where the object is looked up by who asks.
+
+        Called in a thread, so it may query. ``request.user`` is there. Not called when ``queryset``
+        is True or None, unless it is overridden.
+        """
+        queryset: Any = self.queryset
+        return queryset.all() if is_queryset(queryset) else queryset
+
+    def get_expiry(self, request: Request) -> float | None:
+        """Override to tell when the client's token ends, in seconds since the epoch; None: never.
+
+        Called in the thread of the other checks. The default knows the tokens of simplejwt, PyJWT,
+        knox and the OAuth toolkit.
+        """
+        return read_expiry(request.auth)
+
+    def looks_up_object(self) -> bool:
+        """Tell whether there is a queryset: the attribute, or an override of ``get_queryset``."""
+        method: Any = self.get_queryset
+        default = ChanxWebsocketAuthenticator.get_queryset
+        return has_queryset(self.queryset) or getattr(method, "__func__", method) is not default
 
     def validate_configuration(self) -> None:
         """Warn when a permission class checks objects and there is no queryset to find one with."""
-        if has_queryset(self.queryset):
+        if self.looks_up_object():
             return
         classes = self.permission_classes
         if classes is None:
@@ -148,175 +248,97 @@ class ChanxWebsocketAuthenticator:
                 stacklevel=2,
             )
 
-    def _make_view(self) -> "_HandshakeView":
-        view = _HandshakeView()
+    # --- steps ----------------------------------------------------------------------------------
+
+    def _make_view(self, attempt: _Attempt | None) -> HandshakeView:
+        view = HandshakeView()
         # None means the project's defaults, as they are now and not when DRF was imported.
         view.authentication_classes = _or_default(
             self.authentication_classes, "DEFAULT_AUTHENTICATION_CLASSES"
         )
         view.permission_classes = _or_default(self.permission_classes, "DEFAULT_PERMISSION_CLASSES")
-        view.throttle_classes = _or_default(self.throttle_classes, "DEFAULT_THROTTLE_CLASSES")
+        if attempt and not attempt.is_renewal:
+            view.throttle_classes = ()
+        else:
+            view.throttle_classes = _or_default(self.throttle_classes, "DEFAULT_THROTTLE_CLASSES")
         view.source = self.queryset
+        view.find_object = self.get_queryset if self.looks_up_object() else None
+        view.get_expiry = self.get_expiry
         view.lookup_field = self.lookup_field
         view.lookup_url_kwarg = self.lookup_url_kwarg
+        view.auth_method = self.auth_method
+        view.transports = self.token_transports
+        view.token = attempt.token if attempt else None
         return view
 
-    def _needs_thread(self, view: "_HandshakeView") -> bool:
-        return bool(
-            view.authentication_classes
-            or view.throttle_classes
-            or has_queryset(view.source)
-            or any(
-                permission not in _PERMISSIONS_WITHOUT_IO for permission in view.permission_classes
-            )
+    def _knows_other_user(self, view: HandshakeView | None) -> bool:
+        """Tell whether a token that was refused after authentication is somebody else's."""
+        if view is None or self._user is None or view.refused_by in (None, "authentication"):
+            return False
+        return not _is_same(self._user, view.get_user())
+
+    def _keep(self, view: HandshakeView) -> None:
+        """Remember what an attempt that succeeded has found."""
+        self._user = view.get_user()
+        self.expires_at = view.expires_at
+        has_identity = view.request.auth is not None or self._user.is_authenticated
+        self.needs_rechecks = view.checks_with_io or (
+            bool(view.authentication_classes) and has_identity
         )
 
-    def _perform(self, view: "_HandshakeView", scope: Mapping[str, Any]) -> Response | None:
-        url_route = scope.get("url_route", {})
-        args, kwargs = url_route.get("args", ()), url_route.get("kwargs", {})
-        request: Any = make_request(scope, self.auth_method)
-        # DRF enforces Django's CSRF token for session users on unsafe methods. A handshake has no
-        # place for the token; which sites may open sockets is for an origin check to say.
-        request._dont_enforce_csrf_checks = True
-        view.setup(request, *args, **kwargs)
-        response = view.perform(request)
-        # A class may return a lazy user: loaded here, where the database may be asked.
-        getattr(view.request.user, "is_authenticated", None)
-        return response
 
-    def _make_result(
-        self, view: "_HandshakeView", response: Response | None
-    ) -> AuthenticationResult:
-        self.request = view.request
-        if not view.has_passed:
-            if response is None:
-                raise TypeError("Whoever is refused needs a response")
-            # A project's exception handler may answer with anything that DRF renders, and with a
-            # status that means success. It decides what the client is told, not who gets in.
-            data = json.loads(json.dumps(response.data, cls=JSONEncoder))
-            status = response.status_code
-            if status < HTTPStatus.BAD_REQUEST:
-                status = HTTPStatus.FORBIDDEN.value
-            return AuthenticationResult(False, status, responses.get(status, ""), data)
-        # Imported here: the module with the models cannot be imported before Django is set up.
-        from django.contrib.auth.models import AnonymousUser
+async def _run_checks(view: HandshakeView, scope: Mapping[str, Any]) -> None:
+    if view.has_async_start:
+        view.start(scope)
+        await view.authenticate_on_loop()
+        if view.refusal is not None:
+            return
+    if view.needs_thread():
+        await call_in_thread(view.run_checks, scope, timeout=_DEADLINE)
+    else:
+        view.run_checks(scope)
 
-        user: Any = view.request.user
-        user = AnonymousUser() if user is None else user
+
+def _make_result(view: HandshakeView) -> AuthenticationResult:
+    if view.has_passed:
+        user = view.get_user()
         return AuthenticationResult(True, 200, "OK", {"detail": "OK"}, user=user, obj=view.obj)
+    response: Response | None = view.refusal
+    if response is None:
+        raise TypeError("Whoever is refused needs a response")
+    # A project's exception handler may answer with anything that DRF renders, and with a status
+    # that means success. It decides what the client is told, not who gets in.
+    data = json.loads(json.dumps(response.data, cls=JSONEncoder))
+    status = response.status_code
+    if status < HTTPStatus.BAD_REQUEST:
+        status = HTTPStatus.FORBIDDEN.value
+    headers = {name: response.headers[name] for name in _HEADERS if name in response.headers}
+    return AuthenticationResult(
+        False,
+        status,
+        responses.get(status, ""),
+        data,
+        headers=headers,
+        refused_by=view.refused_by,
+    )
 
 
-class _HandshakeView(GenericAPIView[Any]):
-    """The view that authentication, permission and throttle classes get to see.
-
-    ``perform`` does what DRF's ``dispatch`` does up to the handler of a method, and leaves out what
-    makes an HTTP response: negotiation, versioning, headers, rendering.
-    """
-
-    filter_backends = ()
-    source: Any = None
-    """The consumer's ``queryset``."""
-    obj: Any = None
-    has_passed = False
-    """All checks have passed: set at the one place where they have."""
-    format_kwarg = None
-
-    def perform(self, request: HttpRequest) -> Response | None:
-        """Return None when all checks have passed, and else what DRF would answer."""
-        self.request = self.initialize_request(request, *self.args, **self.kwargs)
-        self.request.accepted_renderer = JSONRenderer()
-        self.request.accepted_media_type = JSONRenderer.media_type
-        self.request.version = self.request.versioning_scheme = None
-        self.headers = {}
-        try:
-            self.perform_authentication(self.request)
-            self.check_permissions(self.request)
-            self.check_throttles(self.request)
-            if str(request.method).lower() not in AUTH_METHODS:
-                raise MethodNotAllowed(str(request.method))
-            if has_queryset(self.source):
-                self.obj = self.get_object()
-            self.has_passed = True
-        except Exception as error:
-            return self.handle_exception(error)
-        return None
-
-    def _handle(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return Response()  # never called: the methods are there to be looked at
-
-    get = post = put = patch = delete = head = _handle
-    options: Any = _handle
-
-    def get_queryset(self) -> "QuerySet[Any]":
-        if not is_queryset(self.source):
-            raise TypeError(f"'queryset' must be a QuerySet or a Manager, not {self.source!r}")
-        # A new one: a queryset on a class would keep its first result.
-        return cast("QuerySet[Any]", self.source.all())
+def _refuse_other_user() -> AuthenticationResult:
+    data = {"detail": AuthenticationFailed.default_detail}
+    return AuthenticationResult(
+        False,
+        401,
+        "Unauthorized",
+        json.loads(json.dumps(data, cls=JSONEncoder)),
+        refused_by="authentication",
+    )
 
 
-def has_queryset(queryset: Any) -> bool:
-    """Tell whether an object is to be looked up.
-
-    Anything but True and None is taken for a yes: if it is no queryset, the lookup fails, and
-    nobody gets in.
-    """
-    return queryset is not True and queryset is not None
-
-
-def is_queryset(queryset: Any) -> bool:
-    """Tell whether objects can be looked up in it."""
-    return isinstance(queryset, QuerySet | BaseManager)
-
-
-def get_permissions_with_object_check(classes: Iterable[Any]) -> list[type[Any]]:
-    """Return the permission classes that have an object check of their own, operands included."""
-    found: list[type[Any]] = []
-    for permission in classes:
-        operands = [getattr(permission, name, None) for name in ("op1_class", "op2_class")]
-        if any(operands):
-            found += get_permissions_with_object_check(filter(None, operands))
-        elif isinstance(permission, type):
-            inherited = permissions.BasePermission.has_object_permission
-            if getattr(permission, "has_object_permission", inherited) is not inherited:
-                found.append(permission)
-    return found
+def _is_same(user: Any, other: Any) -> bool:
+    """Tell whether two users are one, by their keys; those without a key must be equal."""
+    keys = getattr(user, "pk", None), getattr(other, "pk", None)
+    return bool(user == other if keys == (None, None) else str(keys[0]) == str(keys[1]))
 
 
 def _or_default(classes: Sequence[Any] | None, setting: str) -> Sequence[Any]:
     return cast("Sequence[Any]", getattr(api_settings, setting)) if classes is None else classes
-
-
-async def _run_in_thread(function: Any, *args: Any) -> Response | None:
-    """Call a function on the connection's lane, and give up waiting at the deadline.
-
-    Without a lane (see ``integrations.lanes``) in asgiref's thread, or the one that a test has.
-    The task is waited for, not awaited: cancelling a call that runs in a thread waits for its end.
-    """
-    if not is_on_lane():
-        function = partial(call_with_fresh_connections, function)
-    task = asyncio.ensure_future(sync_to_async(function)(*args))
-    _running.add(task)
-    task.add_done_callback(_forget)
-    done = None
-    try:
-        done, _ = await asyncio.wait({task}, timeout=_DEADLINE)
-    finally:
-        if not done:
-            # A call that has not begun by now, for a client that is gone say, is not made.
-            task.cancel()
-    if not done:
-        raise _TooLate
-    return cast("Response | None", task.result())
-
-
-class _TooLate(Exception):
-    """Authentication was not done at its deadline."""
-
-
-_running: set[asyncio.Future[Any]] = set()
-
-
-def _forget(task: asyncio.Future[Any]) -> None:
-    _running.discard(task)
-    if not task.cancelled():
-        task.exception()  # seen; the one who gave up waiting has said so

@@ -14,16 +14,14 @@ from chanx.generic.admission import (
 )
 from chanx.generic.authenticator import AuthenticationResult
 from chanx.generic.failures import log_failure
-from chanx.generic.subprotocols import BEARER
 
 if TYPE_CHECKING:
-    from rest_framework.request import Request
-
     from chanx.generic.driver import Driver
 
 __all__ = ["FirstMessage", "Handshake"]
 
 _NOT_LET_IN: Final = (401, 403)
+_UNKNOWN: Final = AuthenticationResult(False, 500, "Internal Server Error")
 
 
 class Handshake:
@@ -34,7 +32,7 @@ class Handshake:
     def __init__(self, consumer: Any, driver: "Driver") -> None:
         self._consumer = consumer
         self._driver = driver
-        self.result = AuthenticationResult(False, 500, "Internal Server Error")
+        self.result = _UNKNOWN
         """How authentication ended."""
 
     async def authenticate(self) -> bool:
@@ -87,14 +85,21 @@ class Handshake:
 
     def _may_come_again(self, result: AuthenticationResult) -> bool:
         """Tell whether a client that is refused has shown nothing yet, and may in a message."""
-        transports = self._driver.options.token_transports
-        return (
-            "message" in transports
-            and not self._driver.options.refuses_before_accept
-            and not result.is_authenticated
-            and result.status_code in _NOT_LET_IN
-            and not _has_credentials(self._consumer.request, self._consumer.scope, transports)
-        )
+        options = self._driver.options
+        if (
+            result.is_authenticated
+            or "message" not in options.token_transports
+            or options.refuses_before_accept
+            or result.status_code not in _NOT_LET_IN
+            or result.refused_by == "authentication"
+        ):
+            return False
+        authenticator = self._consumer.authenticator
+        # Not ``request.user``, which authenticates if that was not done. A cookie whose session
+        # has ended makes nobody a user, and browsers send it as long as they have it.
+        request = authenticator.request
+        user = vars(request).get("_user") if request else None
+        return not (authenticator.has_token or getattr(user, "is_authenticated", False))
 
     def _admit(self, result: AuthenticationResult) -> AuthenticationResult:
         """Make the user that of the connection, if it may have one more."""
@@ -177,23 +182,3 @@ async def _check_token(
         return AuthenticationResult(
             False, 500, "Internal Server Error", {"detail": "Internal server error"}
         )
-
-
-def _has_credentials(request: "Request | None", scope: Any, transports: tuple[str, ...]) -> bool:
-    """Tell whether a handshake came with a token, or as a user of the site.
-
-    A cookie whose session has ended is none: browsers send it as long as they have it.
-    """
-    # Not ``request.user``, which authenticates if that was not done.
-    user = vars(request).get("_user") if request else None
-    return bool(
-        getattr(user, "is_authenticated", False)
-        or (
-            "header" in transports and any(name == b"authorization" for name, _ in scope["headers"])
-        )
-        or (
-            "subprotocol" in transports
-            and any(offer.startswith(BEARER) for offer in scope.get("subprotocols") or ())
-        )
-        or ("query" in transports and b"token=" in scope.get("query_string", b""))
-    )

@@ -24,6 +24,7 @@ _DELIVERING: Final = (*_SENDING, "dispatch", "send_group_member")
 _OWN_METHODS: Final = (
     "build_groups",
     "coalesce_key",
+    "get_queryset",
     "handle_lost_events",
     "post_authentication",
     "receive_message",

@@ -12,12 +12,14 @@ from rest_framework.settings import api_settings
 
 from chanx.engine.limits import CLASS_LIMITS, PROCESS_LIMITS, find_bad_limits
 from chanx.engine.unions import find_recursive_unions
-from chanx.generic.authenticator import (
+from chanx.generic.handshake_view import (
     AUTH_METHODS,
+    find_async_permissions,
     get_permissions_with_object_check,
     has_queryset,
     is_queryset,
 )
+from chanx.integrations.credentials import TOKEN_TRANSPORTS
 from chanx.integrations.origin import ANY_ORIGIN, find_bad_origins
 from chanx.messages.base import BaseIncomingMessage, BaseOutgoingGroupMessage, get_actions
 from chanx.messages.incoming import AuthenticateMessage
@@ -32,9 +34,11 @@ __all__ = [
     "find_problems",
 ]
 
-_CLASS_LISTS: Final = ("authentication_classes", "permission_classes")
-_TRANSPORTS: Final = ("header", "subprotocol", "message", "query")
-_CHOICES: Final = {"TOKEN_TRANSPORTS": _TRANSPORTS, "RECHECK_ON": tuple(DEFAULTS["RECHECK_ON"])}
+_CLASS_LISTS: Final = ("authentication_classes", "permission_classes", "throttle_classes")
+_CHOICES: Final = {
+    "TOKEN_TRANSPORTS": TOKEN_TRANSPORTS,
+    "RECHECK_ON": tuple(DEFAULTS["RECHECK_ON"]),
+}
 """What the settings that are lists of names may hold."""
 
 
@@ -183,6 +187,15 @@ def _check_authentication(consumer: Any) -> Iterator[ConsumerProblem]:
             yield ConsumerProblem(
                 "E005", name, f"is {classes!r}, not a list", f"write {name} = [...]"
             )
+    for permission in find_async_permissions(_get_permissions(consumer)):
+        yield ConsumerProblem(
+            "E015",
+            "permission_classes",
+            f"has {permission.__name__}, an async permission, whose coroutine would pass for a yes",
+            "make its has_permission() and has_object_permission() synchronous; they run in a "
+            "thread and may query",
+            TypeError,
+        )
     if consumer.auth_method not in AUTH_METHODS:
         yield ConsumerProblem(
             "E006",
@@ -193,28 +206,46 @@ def _check_authentication(consumer: Any) -> Iterator[ConsumerProblem]:
 
 
 def _check_queryset(consumer: Any) -> Iterator[ConsumerProblem]:
-    queryset = consumer.queryset
-    if has_queryset(queryset):
-        if not is_queryset(queryset):
-            yield ConsumerProblem(
-                "E007",
-                "queryset",
-                f"is {queryset!r}, so nobody gets in",
-                "use a QuerySet, a Manager, or None for no object",
-            )
+    queryset, method = consumer.queryset, consumer.get_queryset
+    if inspect.iscoroutinefunction(method):
+        yield ConsumerProblem(
+            "E007",
+            "get_queryset",
+            "is async, so nobody gets in",
+            "write def get_queryset(self, request); it runs in a thread and may query",
+        )
+    elif has_queryset(queryset) and not is_queryset(queryset) and not _is_own(method):
+        yield ConsumerProblem(
+            "E007",
+            "queryset",
+            f"is {queryset!r}, so nobody gets in",
+            "use a QuerySet, a Manager, or None for no object",
+        )
+    if has_queryset(queryset) or _is_own(method) or _is_own(consumer.authenticator_class):
         return
+    for permission in get_permissions_with_object_check(_get_permissions(consumer)):
+        yield ConsumerProblem(
+            "W001",
+            "queryset",
+            f"is not set, but {permission.__name__} has an object check that is never called",
+            "set queryset, define get_queryset(), or use a permission class without "
+            "has_object_permission()",
+            is_error=False,
+        )
+
+
+def _get_permissions(consumer: Any) -> list[Any] | tuple[Any, ...]:
+    """Return the permission classes in use; what is no list has been reported."""
     classes = consumer.permission_classes
     if classes is None:
         classes = api_settings.DEFAULT_PERMISSION_CLASSES
-    if isinstance(classes, list | tuple):
-        for permission in get_permissions_with_object_check(classes):
-            yield ConsumerProblem(
-                "W001",
-                "queryset",
-                f"is not set, but {permission.__name__} has an object check that is never called",
-                "set queryset, or use a permission class without has_object_permission()",
-                is_error=False,
-            )
+    return classes if isinstance(classes, list | tuple) else ()
+
+
+def _is_own(target: Any) -> bool:
+    """Tell whether ``get_queryset``, or the class that has it, is of the user's making."""
+    method = getattr(target, "get_queryset", target)
+    return not str(method.__module__).startswith("chanx.generic")
 
 
 def _check_groups(consumer: Any) -> Iterator[ConsumerProblem]:
@@ -254,7 +285,7 @@ def _check_access(consumer: Any) -> Iterator[ConsumerProblem]:
         for problem in find_bad_origins(origins):
             yield ConsumerProblem("E019", "allowed_origins", problem, "correct it", ValueError)
     if transports is not None:
-        bad = list(_find_bad_names(transports, _TRANSPORTS))
+        bad = list(_find_bad_names(transports, TOKEN_TRANSPORTS))
         for problem in bad:
             yield ConsumerProblem("E018", "token_transports", problem, "correct it", ValueError)
         if bad:

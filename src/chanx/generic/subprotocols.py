@@ -4,15 +4,14 @@ from collections.abc import Collection
 from typing import Final
 
 from chanx.engine.connection import Event
+from chanx.integrations.credentials import BEARER_PREFIX
 
-__all__ = ["BEARER", "HEARTBEAT", "PROTOCOL", "select_protocol"]
+__all__ = ["HEARTBEAT", "PROTOCOL", "select_protocol"]
 
 PROTOCOL: Final = "chanx"
 """The subprotocol that is selected when a client offers it and the consumer selects no other."""
 HEARTBEAT: Final = "chanx.heartbeat"
 """Offered beside it by clients that answer pings."""
-BEARER: Final = "chanx.bearer."
-"""What a subprotocol begins with that carries a token, offered beside it too."""
 
 _HEADER: Final = b"sec-websocket-protocol"
 
@@ -24,7 +23,7 @@ def select_protocol(event: Event, offered: Collection[str]) -> Event:
     the answer, where proxies and browsers show and log it.
     """
     selected = event.get("subprotocol")
-    if selected is not None and selected.lower().startswith(BEARER):
+    if selected is not None and selected.lower().startswith(BEARER_PREFIX):
         event = {**event, "subprotocol": None}
         selected = None
     headers = event.get("headers")
@@ -37,4 +36,4 @@ def select_protocol(event: Event, offered: Collection[str]) -> Event:
 
 
 def _carries_token(name: bytes, value: bytes) -> bool:
-    return name.lower() == _HEADER and BEARER.encode() in value.lower()
+    return name.lower() == _HEADER and BEARER_PREFIX.encode() in value.lower()

@@ -23,6 +23,7 @@ from chanx.generic.authenticator import ChanxWebsocketAuthenticator, ObjectSourc
 from chanx.generic.driver import Driver
 from chanx.generic.frames import check_text
 from chanx.generic.handshake import Handshake
+from chanx.generic.handshake_view import is_queryset
 from chanx.generic.plan import get_plan, is_handler_name
 from chanx.generic.problems import check_consumer, check_settings_for_limits
 from chanx.integrations.lanes import lanes
@@ -45,6 +46,7 @@ _AUTHENTICATOR_ATTRIBUTES = (
     "lookup_field",
     "lookup_url_kwarg",
     "auth_method",
+    "token_transports",
 )
 
 
@@ -226,6 +228,15 @@ class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generi
 
         An exception is logged and closes the connection with 4500.
         """
+
+    def get_queryset(self, request: "Request") -> Any:
+        """Override to choose where ``obj`` is looked up by who asks.
+
+        Called during authentication in a thread, so it may query, and must not be async.
+        ``request.user`` is there; ``self.user`` is not yet.
+        """
+        queryset: Any = self.queryset
+        return queryset.all() if is_queryset(queryset) else queryset
 
     async def build_groups(self) -> Iterable[str]:
         """Override to return the names of the groups to join, beside those in ``groups``."""
@@ -453,4 +464,8 @@ def _make_authenticator(
         # An authenticator class may bring throttles of its own.
         if name != "throttle_classes" or value is not None:
             setattr(authenticator, name, value)
+    # The consumer's own comes before that of an authenticator class.
+    method = consumer.get_queryset
+    if getattr(method, "__func__", method) is not AsyncJsonWebsocketConsumer.get_queryset:
+        vars(authenticator)["get_queryset"] = method
     return authenticator

@@ -46,7 +46,7 @@ def get_user_subject(pk: Any) -> str:
 
 def get_session_subject(key: str) -> str:
     """Return the subject of all connections with a session; the key, a secret, is not in it."""
-    return f"{_SESSION}{salted_hmac('chanx.session', key).hexdigest()[:32]}"
+    return f"{_SESSION}{salted_hmac('chanx.session', key, algorithm='sha256').hexdigest()[:32]}"
 
 
 def is_session_subject(subject: str) -> bool:
