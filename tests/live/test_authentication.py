@@ -59,7 +59,7 @@ def summarise(refusal: tuple[dict[str, Any], int]) -> tuple[int, Any, int]:
     return payload["status_code"], payload["data"], code
 
 
-# --- DRF's classes ----------------------------------------------------------------------------------
+# --- DRF's classes --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -149,7 +149,7 @@ async def test_user_of_the_sites_own_middleware(auth_site: AuthSite) -> None:
     assert me["user"] == user.email
 
 
-# --- permissions, throttles, objects ----------------------------------------------------------------
+# --- permissions, throttles, objects --------------------------------------------------------------
 
 
 async def test_composed_permissions(auth_site: AuthSite) -> None:
@@ -234,7 +234,7 @@ async def test_allow_any_refuses_a_wrong_token(auth_site: AuthSite) -> None:
     assert code == 4403
 
 
-# --- refusing before accept -------------------------------------------------------------------------
+# --- refusing before accept -----------------------------------------------------------------------
 
 
 async def test_refused_before_accept_with_the_response_of_drf(auth_site: AuthSite) -> None:

@@ -157,7 +157,7 @@ async def test_cookie_that_is_no_session(auth_site: AuthSite, stack: str, name: 
         assert answer.json() == NOT_PROVIDED
 
 
-# --- two that disagree ------------------------------------------------------------------------------
+# --- two that disagree ----------------------------------------------------------------------------
 
 
 async def test_two_tokens_that_disagree(auth_site: AuthSite) -> None:
@@ -183,7 +183,7 @@ async def test_two_tokens_that_disagree(auth_site: AuthSite) -> None:
     assert (payload["status_code"], code) == (401, 4401)
 
 
-# --- not told apart ---------------------------------------------------------------------------------
+# --- not told apart -------------------------------------------------------------------------------
 
 
 def with_password(email: str, password: str) -> dict[str, str]:
@@ -243,7 +243,7 @@ async def test_renewal_does_not_tell_tokens_apart(auth_site: AuthSite) -> None:
     assert me["user"] == user.email
 
 
-# --- a flood ----------------------------------------------------------------------------------------
+# --- a flood --------------------------------------------------------------------------------------
 
 FLOOD = 1500
 AT_ONCE = 50

@@ -50,7 +50,7 @@ async def wait_for_rechecks(site: AuthSite, outcome: str, more: int) -> None:
             pass
 
 
-# --- expiry and renewal -----------------------------------------------------------------------------
+# --- expiry and renewal ---------------------------------------------------------------------------
 
 
 async def test_expired_token_ends_the_connection_at_its_time(auth_site: AuthSite) -> None:
@@ -131,7 +131,7 @@ async def test_renewal_trials_are_limited(auth_site: AuthSite) -> None:
     assert code in (1008, 4429)
 
 
-# --- looked at again --------------------------------------------------------------------------------
+# --- looked at again ------------------------------------------------------------------------------
 
 
 async def test_connection_that_may_stay_stays(auth_site: AuthSite) -> None:
@@ -211,7 +211,7 @@ async def test_nothing_comes_after_the_end(auth_site: AuthSite) -> None:
     assert code == 4401
 
 
-# --- at once, on what Django tells ------------------------------------------------------------------
+# --- at once, on what Django tells ----------------------------------------------------------------
 
 
 async def end_by(site: AuthSite, way: str, user: User, headers: dict[str, str]) -> None:
@@ -326,7 +326,7 @@ async def test_user_of_the_sites_own_middleware_is_loaded_anew(auth_site: AuthSi
         check_ended(await wait_for_end(client), 403)
 
 
-# --- kicked -----------------------------------------------------------------------------------------
+# --- kicked ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("view", ["disconnect", "adisconnect"])
@@ -371,7 +371,7 @@ async def test_kick_by_the_admin(auth_site: AuthSite) -> None:
     assert "disconnect" in page.lower()
 
 
-# --- a database that is away ------------------------------------------------------------------------
+# --- a database that is away ----------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -409,15 +409,15 @@ async def test_database_away_at_the_handshake(auth_database: Path, tmp_path: Pat
             ("/ws/session/", with_session(await site.log_in(user))),
         ]
         site.take_database_away()
-        for number, (path, headers) in enumerate(ways, 1):
+        for path, headers in ways:
             payload, code = await get_refusal(site.server, path, headers)
             assert (payload["status_code"], payload["data"], code) == (500, ERROR, 4500)
-        assert site.server.tracebacks <= number
+        assert 1 <= site.server.tracebacks <= len(ways)
         site.bring_database_back()
         for path, headers in ways:
             async with connect(site.server, path, headers) as client:
                 await check_lives(client, user)
-    assert 1 <= site.server.tracebacks <= number, site.server.output
+    assert site.server.tracebacks <= len(ways), site.server.output
 
 
 async def test_database_away_at_a_recheck(auth_database: Path, tmp_path: Path) -> None:

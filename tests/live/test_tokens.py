@@ -25,7 +25,7 @@ async def check_is(client: Client, user: User) -> None:
     assert me["user"] == me["request_user"] == user.email
 
 
-# --- as a subprotocol -------------------------------------------------------------------------------
+# --- as a subprotocol -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", ["/ws/token/", "/stack/token/", "/ws/subprotocol/"])
@@ -64,7 +64,7 @@ async def test_wrong_token_as_subprotocol(auth_site: AuthSite) -> None:
     assert (payload["data"], code) == ({"detail": "Invalid token."}, 4401)
 
 
-# --- as a first message -----------------------------------------------------------------------------
+# --- as a first message ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("stack", ["ws", "stack"])
@@ -156,7 +156,7 @@ async def test_client_that_was_refused_cannot_try_another_token(auth_site: AuthS
     assert code == 4401
 
 
-# --- which transports there are ---------------------------------------------------------------------
+# --- which transports there are -------------------------------------------------------------------
 
 
 async def test_transports_that_a_consumer_does_not_take_are_not_there(auth_site: AuthSite) -> None:
@@ -199,7 +199,7 @@ async def test_same_token_twice_is_one_token(auth_site: AuthSite) -> None:
         await check_is(client, user)
 
 
-# --- what is told of them ---------------------------------------------------------------------------
+# --- what is told of them -------------------------------------------------------------------------
 
 
 async def test_no_token_is_in_a_log_line_of_ours(auth_site: AuthSite) -> None:
