@@ -10,6 +10,8 @@ from channels.layers import BaseChannelLayer, InMemoryChannelLayer, channel_laye
 from pytest_django import DjangoDbBlocker
 from structlog.testing import LogCapture
 
+from chanx.generic import admission, failures
+from chanx.log import RepeatLimit
 from chanx.testing import WebsocketCommunicator
 from tests.app.consumers import VARIANTS, ConsumerClass, override
 
@@ -42,6 +44,13 @@ def logs() -> Iterator[list[Any]]:
 @pytest.fixture(autouse=True)
 def _no_output(logs: list[Any]) -> None:
     """Keep the lines off the terminal."""
+
+
+@pytest.fixture(autouse=True)
+def _fresh_log_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test keep the lines of the next from being logged."""
+    monkeypatch.setattr(admission, "log_limit", RepeatLimit())
+    monkeypatch.setattr(failures, "failure_limit", RepeatLimit())
 
 
 @pytest.fixture(autouse=True)

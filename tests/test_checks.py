@@ -13,6 +13,7 @@ import pytest
 from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.checks import CheckMessage, run_checks
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.test import override_settings
@@ -21,7 +22,7 @@ from rest_framework.authentication import SessionAuthentication
 from rest_framework.permissions import BasePermission, IsAuthenticated
 from typing_extensions import TypedDict
 
-from chanx.checks import check_consumers, check_settings
+from chanx.checks import check_consumers, check_deployment, check_settings
 from chanx.generic.problems import ConsumerProblem, check_consumer, find_problems
 from chanx.generic.websocket import AsyncJsonWebsocketConsumer
 from chanx.messages.base import BaseIncomingMessage, BaseMessage
@@ -488,3 +489,97 @@ def test_limits_that_make_no_sense() -> None:
     assert "Correct it, or remove it: the default is 65536." in {
         message.hint for message in found.values()
     }
+
+
+# --- who gets in ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "word"),
+    [
+        ("ALLOWED_ORIGINS", "https://app.example.com", "list of origins"),
+        ("ALLOWED_ORIGINS", ["app.example.com"], "'app.example.com'"),
+        ("TOKEN_TRANSPORTS", "header", "list of header, subprotocol, message, query"),
+        ("TOKEN_TRANSPORTS", ["cookie"], "'cookie'"),
+        ("RECHECK_ON", ["login"], "'login'"),
+        ("REFUSE_BEFORE_ACCEPT", 1, "True or False"),
+        ("AUTHENTICATION_TIMEOUT", None, "seconds above 0"),
+    ],
+)
+def test_settings_of_access_that_make_no_sense(name: str, value: Any, word: str) -> None:
+    with override_settings(CHANX={name: value}):
+        (message,) = check_settings()
+        assert message.id == "chanx.E013"
+        assert name in message.msg
+        assert word in message.msg
+        with pytest.raises(ImproperlyConfigured, match=name):
+            RoomConsumer.as_asgi()
+
+
+class AuthenticateMessage(BaseMessage):
+    action: Literal["authenticate"] = "authenticate"
+    payload: Any = None
+
+
+class AuthenticateIncoming(BaseIncomingMessage):
+    message: AuthenticateMessage
+
+
+@pytest.mark.parametrize(
+    ("id_", "attributes"),
+    [
+        (
+            "E016",
+            {
+                "INCOMING_MESSAGE_SCHEMA": AuthenticateIncoming,
+                "token_transports": ["message"],
+            },
+        ),
+        ("E017", {"refuse_before_accept": True, "token_transports": ["header", "message"]}),
+        ("E018", {"token_transports": ["cookie"]}),
+        ("E018", {"token_transports": "header"}),
+        ("E019", {"allowed_origins": ["example.com"]}),
+        ("E019", {"allowed_origins": "https://example.com"}),
+    ],
+)
+def test_consumer_whose_access_makes_no_sense(id_: str, attributes: dict[str, Any]) -> None:
+    consumer: Any = type("Wrong", (OpenConsumer,), attributes)
+    (problem,) = find_problems(consumer)
+    assert problem.id == id_
+    with pytest.raises(ValueError, match=f"Wrong.{problem.attribute}"):
+        consumer.as_asgi()
+
+
+def test_consumer_may_know_an_authenticate_message_where_no_token_is_awaited() -> None:
+    consumer: Any = type("Own", (OpenConsumer,), {"INCOMING_MESSAGE_SCHEMA": AuthenticateIncoming})
+    assert list(find_problems(consumer)) == []
+    with override_settings(CHANX={"TOKEN_TRANSPORTS": ["message"]}):
+        assert [problem.id for problem in find_problems(consumer)] == ["E016"]
+
+
+def test_deployment_with_origins_and_tokens_for_development(serve: Serve) -> None:
+    class Wide(OpenConsumer):
+        allowed_origins = "*"
+        token_transports = ("query",)
+
+    serve_consumer(serve, Wide.as_asgi)
+    assert check_consumers() == []
+    found = check_deployment()
+    assert get_ids(found) == ["chanx.W003", "chanx.W004"]
+    assert {message.obj for message in found} == {Wide}
+    with override_settings(CHANX={"ALLOWED_ORIGINS": "*", "TOKEN_TRANSPORTS": ["query"]}):
+        assert get_ids(check_deployment()) == ["chanx.W003", "chanx.W004"] * 2
+    with override_settings(CHANX={"ALLOWED_ORIGINS": 5}):
+        assert get_ids(check_deployment()) == ["chanx.W003", "chanx.W004"]
+    names = get_ids(run_checks(include_deployment_checks=True))
+    assert {"chanx.W003", "chanx.W004"} <= set(names)
+    assert get_ids(run_checks()) == []
+
+
+def test_deployment_with_defaults_is_fine(serve: Serve) -> None:
+    serve_consumer(serve, OpenConsumer.as_asgi)
+    assert check_deployment() == []
+    with override_settings(ASGI_APPLICATION="no_such_module.application"):
+        assert check_deployment() == []
+    with override_settings(ASGI_APPLICATION=None):
+        assert check_deployment() == []

@@ -1,7 +1,7 @@
 """System checks: what ``manage.py check`` says of consumers and settings."""
 
 import importlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from channels.routing import get_default_application
@@ -10,12 +10,18 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 
-from chanx.generic.problems import find_bad_settings, find_problems
+from chanx.generic.problems import (
+    ConsumerProblem,
+    find_bad_settings,
+    find_deployment_problems,
+    find_problems,
+)
 from chanx.generic.websocket import AsyncJsonWebsocketConsumer
 from chanx.integrations.discovery import get_routes
-from chanx.settings import DEFAULTS
+from chanx.integrations.origin import ANY_ORIGIN
+from chanx.settings import DEFAULTS, chanx_settings
 
-__all__ = ["check_consumers", "check_settings"]
+__all__ = ["check_consumers", "check_deployment", "check_settings"]
 
 
 @register("chanx")
@@ -65,16 +71,58 @@ def check_consumers(
     except Exception as error:
         # The module runs the site's code, and as_asgi() raises for consumers that cannot work.
         return [_make_import_error(error)]
-    consumers = dict.fromkeys(
-        route.consumer
-        for route in get_routes(application)
-        if issubclass(route.consumer, AsyncJsonWebsocketConsumer)
-    )
-    return [message for consumer in consumers for message in _check_consumer(consumer)]
+    return [
+        message
+        for consumer in _get_consumers(application)
+        for message in _describe(consumer, find_problems(consumer))
+    ]
 
 
-def _check_consumer(consumer: Any) -> Iterator[CheckMessage]:
-    for problem in find_problems(consumer):
+@register("chanx", deploy=True)
+def check_deployment(
+    app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Report what is fit for development only, in settings and consumers."""
+    messages = list(_check_deployed_settings())
+    try:
+        application = get_default_application() if _get_name() else None
+    except Exception:  # which check_consumers() reports
+        return messages
+    for consumer in _get_consumers(application) if application else ():
+        messages += _describe(consumer, find_deployment_problems(consumer))
+    return messages
+
+
+def _check_deployed_settings() -> Iterator[CheckMessage]:
+    found = getattr(settings, "CHANX", {})
+    if not isinstance(found, dict) or any(find_bad_settings(found)):
+        return  # which check_settings() reports
+    if ANY_ORIGIN in chanx_settings.ALLOWED_ORIGINS:
+        yield Warning(
+            "CHANX['ALLOWED_ORIGINS'] lets the pages of any site open sockets with the cookies of "
+            "their visitors.",
+            hint="Name the origins, or remove it where ALLOWED_HOSTS and CSRF_TRUSTED_ORIGINS are "
+            "enough.",
+            id="chanx.W003",
+        )
+    if "query" in chanx_settings.TOKEN_TRANSPORTS:
+        yield Warning(
+            "CHANX['TOKEN_TRANSPORTS'] takes tokens from the query string, which servers and "
+            "proxies log.",
+            hint='Use "subprotocol" or "message", or tokens that can be used once.',
+            id="chanx.W004",
+        )
+
+
+def _get_consumers(application: Any) -> list[type[Any]]:
+    """Return the consumer classes of ours that an application reaches, each once."""
+    found = (route.consumer for route in get_routes(application))
+    ours = (consumer for consumer in found if issubclass(consumer, AsyncJsonWebsocketConsumer))
+    return list(dict.fromkeys(ours))
+
+
+def _describe(consumer: Any, problems: Iterable[ConsumerProblem]) -> Iterator[CheckMessage]:
+    for problem in problems:
         kind = Error if problem.is_error else Warning
         text = f"{consumer.__name__}.{problem.attribute} {problem.text}."
         yield kind(text, hint=f"{problem.fix}.", obj=consumer, id=f"chanx.{problem.id}")

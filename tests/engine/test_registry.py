@@ -312,7 +312,7 @@ async def test_connections_of_another_loop_are_not_closed(start: Start) -> None:
 
 async def test_handshake_is_refused_with_a_response(start: Start) -> None:
     running = await start(accepted=False)
-    await running.connection.respond(503, [(b"retry-after", b"5")], b"later")
+    await running.connection.respond(503, [(b"retry-after", b"5")], b"later", 4503)
     assert running.server.sent == [
         {
             "type": "websocket.http.response.start",
@@ -321,12 +321,12 @@ async def test_handshake_is_refused_with_a_response(start: Start) -> None:
         },
         {"type": "websocket.http.response.body", "body": b"later"},
     ]
-    assert await running.result() == 1012  # whatever the server then says
+    assert await running.result() == 4503  # whatever the server then says
 
 
 async def test_response_to_an_accepted_handshake_is_not_sent(start: Start) -> None:
     running = await start()
-    await running.connection.respond(503, [], b"")
+    await running.connection.respond(503, [], b"", 1012)
     assert running.server.sent == []
     assert running.is_in(State.OPEN)
 

@@ -350,15 +350,17 @@ class Connection:
             if self._outbox:
                 self._start_writer()
 
-    async def respond(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
-        """Refuse the handshake with an HTTP response; the connection then ends with 1012.
+    async def respond(
+        self, status: int, headers: list[tuple[bytes, bytes]], body: bytes, code: int
+    ) -> None:
+        """Refuse the handshake with an HTTP response; the connection then ends with ``code``.
 
         For servers whose scope has the ASGI extension ``websocket.http.response``.
         """
         if self.state is not State.CONNECTING:
             return
         self.state = State.CLOSING
-        self.closed_with = int(CloseCode.SERVICE_RESTART)
+        self.closed_with = code
         kind = "websocket.http.response"
         await self._transmit({"type": f"{kind}.start", "status": status, "headers": headers})
         await self._transmit({"type": f"{kind}.body", "body": body})

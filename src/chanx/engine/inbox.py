@@ -276,7 +276,14 @@ class Inbox:
                         raise
                 finally:
                     if is_frame:
-                        self._count(outcome, perf_counter() - began)
+                        seconds = perf_counter() - began
+                        if outcome == "handled" and seconds < QUICK and not self._has_ended:
+                            # What becomes of most, without a call.
+                            self._frames_open -= 1
+                            counters.handled_quickly += 1
+                            counters.handler_seconds += seconds
+                        else:
+                            self._count(outcome, seconds)
                         self.frames_handled += 1
                     else:
                         self.events_unhandled -= 1
@@ -290,7 +297,8 @@ class Inbox:
                 self._begin_next(event, is_frame)
                 has_waited = True
         finally:
-            self._forget_worker()
+            if self._workers or self._expired:  # it had to wait
+                self._forget_worker()
             if self._queue:
                 # A handler has cancelled its own task. Later, for this one is still in the context.
                 asyncio.get_running_loop().call_soon(self._go_on)
@@ -312,10 +320,6 @@ class Inbox:
         self._frames_open -= 1
         if outcome == "discarded":
             counters.outcomes[outcome] += 1
-        elif seconds < QUICK and outcome == "handled":
-            # What most messages are, in as few steps as can be.
-            counters.handled_quickly += 1
-            counters.handler_seconds += seconds
         else:
             counters.add_message(outcome, seconds)
 
@@ -329,8 +333,6 @@ class Inbox:
                 self.on_blocked()
 
     def _forget_worker(self) -> None:
-        if not self._workers and not self._expired:
-            return  # it never had to wait
         task: Any = asyncio.current_task()
         if self._workers:
             self._workers.pop(task, None)

@@ -53,6 +53,7 @@ class Counters:
         "messages_out",
         "outcomes",
         "received",
+        "rechecks",
         "refused",
     )
 
@@ -78,7 +79,11 @@ class Counters:
         self.closes: Counter[int] = Counter()
         """Connections that have ended, by close code: ours if we closed, or else the client's."""
         self.refused: Counter[str] = Counter()
-        """Connections that were refused, by reason: address, authentication, draining, user."""
+        """Connections that were refused, by reason: address, authentication, draining,
+        origin, user."""
+        self.rechecks: Counter[str] = Counter()
+        """Looks whether a connection may stay, by outcome: passed, refused, failed. A token that
+        expires is no look."""
         self.broker: Counter[str] = Counter()
         """failures, timeouts, reconnects, events_malformed, events_lost, memberships_lost,
         refresh_failures."""
@@ -115,6 +120,7 @@ class Counters:
             "deliveries": self.deliveries,
             "dropped": dict(self.dropped),
             "closes": {str(code): count for code, count in dict(self.closes).items()},
+            "rechecks": dict(self.rechecks),
             "broker": dict(self.broker),
             "handler_seconds": {
                 "count": sum(self.handler_buckets),

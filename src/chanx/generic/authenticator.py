@@ -16,6 +16,7 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.utils.encoders import JSONEncoder
 
+from chanx.generic.failures import log_failure
 from chanx.generic.handshake_view import (
     HandshakeView,
     Step,
@@ -130,7 +131,7 @@ class ChanxWebsocketAuthenticator:
             if isinstance(error, AuthenticationTooLate):
                 get_logger().error("Authentication took too long", seconds=_DEADLINE)
             else:
-                get_logger().exception("Authentication failed with unexpected error")
+                log_failure(get_logger(), error)
             return AuthenticationResult(
                 False, 500, "Internal Server Error", {"detail": "Internal server error"}
             )
@@ -197,6 +198,8 @@ class ChanxWebsocketAuthenticator:
         if not result.is_authenticated:
             if result.refused_by == "anonymous":
                 result.refused_by = "authentication"  # no class knows what to do with the token
+            if self._knows_other_user(attempt.view):
+                return _refuse_other_user()  # whose rights are of no concern here
             return result
         if self._user is not None and not _is_same(self._user, result.user):
             return _refuse_other_user()
@@ -267,6 +270,12 @@ class ChanxWebsocketAuthenticator:
         view.transports = self.token_transports
         view.token = attempt.token if attempt else None
         return view
+
+    def _knows_other_user(self, view: HandshakeView | None) -> bool:
+        """Tell whether a token that was refused after authentication is somebody else's."""
+        if view is None or self._user is None or view.refused_by in (None, "authentication"):
+            return False
+        return not _is_same(self._user, view.get_user())
 
     def _keep(self, view: HandshakeView) -> None:
         """Remember what an attempt that succeeded has found."""

@@ -10,7 +10,7 @@ import itertools
 import secrets
 from collections.abc import Awaitable, Callable, Iterable
 from contextvars import copy_context
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any, Final
 
 from channels.exceptions import StopConsumer
@@ -23,12 +23,16 @@ from chanx.engine.hub import Hub
 from chanx.engine.stats import counters
 from chanx.engine.tasks import raise_own_cancellation
 from chanx.exceptions import BrokerError, NoChannelLayer, TooManyGroups
+from chanx.generic.admission import tell_and_close
+from chanx.generic.authenticator import AuthenticationResult
 from chanx.generic.frames import Frames
+from chanx.generic.handshake import FirstMessage
+from chanx.generic.identity import Identity, needs_identity
 from chanx.generic.log_context import bind_connection, unbind_frame
-from chanx.generic.plan import ClassPlan, Options, is_handler_name
+from chanx.generic.plan import ClassPlan, Options, get_quiet, is_handler_name
+from chanx.generic.subprotocols import HEARTBEAT, PROTOCOL, select_protocol
 from chanx.integrations.channel_layer import get_hub
 from chanx.integrations.control import join_control
-from chanx.integrations.credentials import BEARER_PREFIX
 from chanx.integrations.database import close_connections_now, close_connections_when_due
 from chanx.integrations.lanes import is_on_lane
 from chanx.integrations.observer import SCOPE_KEY, ConnectionObserver
@@ -38,12 +42,7 @@ from chanx.log import get_logger, log_exception
 from chanx.messages.incoming import PingMessage
 from chanx.messages.outgoing import DroppedMessage, DroppedPayload, GroupCompleteMessage
 
-__all__ = ["HEARTBEAT", "PROTOCOL", "Driver"]
-
-PROTOCOL: Final = "chanx"
-"""The subprotocol that is selected when a client offers it and the consumer selects no other."""
-HEARTBEAT: Final = "chanx.heartbeat"
-"""Offered beside it by clients that answer pings."""
+__all__ = ["Driver"]
 
 _SETTINGS: Final = {
     Problem.INBOX_FULL: "INBOX_EVENTS",
@@ -70,8 +69,15 @@ class Driver:
     ) -> None:
         self.id = secrets.token_hex(16)
         self.user: str | None = None
+        self.begun = monotonic()
+        self.identity: Identity | None = None
+        """Exists while there is something about the user to look after."""
         self.is_set_up = False
         """Authentication and ``post_authentication`` are done: frames and events are handled."""
+        self.first_message: FirstMessage | None = None
+        """Exists while the client has time to send its token."""
+        self.is_refused = False
+        """The log says that the client does not get in, and nothing more of this connection."""
         self.is_disconnected = False
         """``disconnect()`` was called."""
         self.plan = plan
@@ -133,8 +139,11 @@ class Driver:
 
     async def handle_end(self, code: int) -> None:
         """Have the consumer clean up, for no longer than a handler may take."""
+        self._drop_identity()
         # Servers differ in the code that they report after a close of ours.
         counters.closes[self.connection.closed_with or code] += 1
+        if self.first_message:
+            self.first_message.stop()
         event = {"type": "websocket.disconnect", "code": code}
         limit = asyncio.timeout(self.limits.handler_timeout)
         try:
@@ -160,9 +169,10 @@ class Driver:
 
     async def handle_timeout(self, event: Event, is_frame: bool) -> None:
         """Tell whoever waits for an answer that a handler took too long."""
-        if is_frame:
+        if is_frame and self.is_set_up:
             await self._frames.fail_late(event)
-        elif event["type"] == "websocket.connect":
+        elif is_frame or event["type"] == "websocket.connect":
+            # Before it is set up, a frame is one that authenticates.
             await self._close_broken()
 
     def note_timeout(self, event: Event) -> None:
@@ -309,23 +319,11 @@ class Driver:
         elif kind == "websocket.close":
             await self.connection.close(event.get("code"), event.get("reason"))
         elif kind == "websocket.accept":
-            await self.connection.accept(self._select_protocol(event))
+            event = select_protocol(event, self._offered)
+            self.has_heartbeat = event.get("subprotocol") == PROTOCOL and HEARTBEAT in self._offered
+            await self.connection.accept(event)
         else:
             await self.connection.pass_on(event)
-
-    def _select_protocol(self, event: Event) -> Event:
-        """Select our own subprotocol if it is offered and the consumer selects no other.
-
-        One that carries a token is never selected, which would send the token back.
-        """
-        selected = event.get("subprotocol")
-        if selected is not None and selected.startswith(BEARER_PREFIX):
-            selected = None
-            event = {**event, "subprotocol": None}
-        if selected is None and PROTOCOL in self._offered:
-            event = {**event, "subprotocol": PROTOCOL}
-            self.has_heartbeat = HEARTBEAT in self._offered
-        return event
 
     def begin_handling(self) -> None:
         """Handle frames and events from now on: the connection is set up, if it is still open."""
@@ -348,7 +346,8 @@ class Driver:
         if self.own_channel and not self.own_channel.is_safe_to_tell:
             await self.own_channel.make_safe_to_tell()
         event = {"type": "websocket.send", "text": text}
-        if await self.connection.send(event, wait=self.options.send_immediately):
+        options = self.options
+        if await self.connection.send(event, wait=options.send_immediately) and options.log_sent:
             self.log_sent(action)
 
     def set_user(self, user: Any) -> None:
@@ -356,8 +355,52 @@ class Driver:
         if getattr(user, "is_authenticated", False) and getattr(user, "pk", None) is not None:
             self.user = str(user.pk)
 
+    def mute(self) -> None:
+        """Log nothing more of what is sent, and not that the connection has ended."""
+        self.is_refused = True
+        self.options = get_quiet(self.options)
+
     def keep_identity(self, authenticator: Any) -> None:
-        """Look after the identity that an authenticator has found, in the place of an older one."""
+        """Look after the identity that an authenticator has found, in the place of an older one.
+
+        From now on until the end: it is asked again in its interval, when its token expires and
+        when something happens to the user. ``user`` and ``obj`` of the consumer are set.
+        """
+        if self.connection.is_closing:
+            return
+        if self.identity is None and needs_identity(self.user, authenticator):
+            self.identity = Identity(self, self._consumer, self._context)
+        if self.identity:
+            self.identity.keep(authenticator)
+
+    def revoke(self, result: AuthenticationResult) -> None:
+        """Tell the client that it may not stay, and close, waiting for nothing.
+
+        Nothing of a group or a handler comes in between or later, and no frame is handled any more.
+        A handler that runs is not cancelled before the client has answered: what it does to the
+        database may be what the revocation came from.
+        """
+        if self.connection.is_closing:
+            return
+        self._drop_identity()
+        self._context.copy().run(
+            self.log.info, "Revoking a connection", status=result.status_code, user=self.user
+        )
+        tell_and_close(self, result)
+
+    def kick(self, code: int, reason: str) -> None:
+        """Close because somebody wants it, waiting for nothing."""
+        if not self.connection.is_closing:
+            self._drop_identity()
+            self._context.copy().run(
+                self.log.info, "Disconnecting a user", code=code, user=self.user
+            )
+            self.connection.close_soon(code, reason or None)
+
+    def _drop_identity(self) -> None:
+        identity, self.identity = self.identity, None
+        if identity:
+            identity.stop()
 
     async def join_groups(self, names: list[str]) -> None:
         """Join groups. Raises NoChannelLayer, TooManyGroups and BrokerError."""
@@ -416,7 +459,7 @@ class Driver:
                 key=key,
             )
             await self._publish(hub, event)
-        if self._is_logged(action, self.options.log_sent):
+        if self.options.log_sent and action not in self.options.ignored_actions:
             self.log.info("Sent group message", sent_action=action, groups=len(groups))
 
     async def _publish(self, hub: Hub, event: GroupEvent) -> None:
@@ -432,16 +475,13 @@ class Driver:
 
     def log_received(self, action: Any) -> None:
         """Log a message that came in."""
-        if self._is_logged(action, self.options.log_received):
+        if self.options.log_received and action not in self.options.ignored_actions:
             self.log.info("Received websocket json")
 
     def log_sent(self, action: Any) -> None:
         """Log a message that went out."""
-        if self._is_logged(action, self.options.log_sent):
+        if self.options.log_sent and action not in self.options.ignored_actions:
             self.log.info("Sent websocket json", sent_action=action)
-
-    def _is_logged(self, action: Any, is_wanted: bool) -> bool:
-        return is_wanted and action not in self.options.ignored_actions
 
     def _get_hub(self, what: str) -> Hub:
         if self._hub is None:

@@ -3,7 +3,7 @@
 import functools
 import inspect
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from chanx.engine.limits import CLASS_LIMITS, Limits, find_bad_limits
 from chanx.messages.base import BaseIncomingMessage, BaseMessage, get_actions
 from chanx.settings import DEFAULTS, chanx_settings
 
-__all__ = ["ClassPlan", "Options", "get_plan"]
+__all__ = ["ClassPlan", "Options", "get_plan", "get_quiet", "is_handler_name"]
 
 _RECEIVING: Final = ("dispatch", "websocket_receive", "receive", "receive_json", "decode_json")
 _SENDING: Final = ("send_json", "encode_json", "send")
@@ -114,6 +114,9 @@ class Options:
     encoder: Encoder
     decoder: Decoder
     limits: Limits
+    allowed_origins: tuple[str, ...]
+    token_transports: tuple[str, ...]
+    refuses_before_accept: bool
 
     @classmethod
     def resolve(cls, consumer: Any, plan: ClassPlan) -> "Options":
@@ -135,6 +138,9 @@ class Options:
             choose(consumer.log_sent_message, "LOG_SENT_MESSAGE"),
             frozenset(choose(consumer.log_ignored_actions, "LOG_IGNORED_ACTIONS")),
             _get_limits(consumer, plan, settings),
+            tuple(choose(consumer.allowed_origins, "ALLOWED_ORIGINS")),
+            tuple(choose(consumer.token_transports, "TOKEN_TRANSPORTS")),
+            choose(consumer.refuse_before_accept, "REFUSE_BEFORE_ACCEPT"),
         )
 
 
@@ -173,6 +179,9 @@ def _make_options(
     log_sent: bool,
     ignored_actions: frozenset[str],
     limits: tuple[Any, ...],
+    allowed_origins: tuple[str, ...],
+    token_transports: tuple[str, ...],
+    refuses_before_accept: bool,
 ) -> Options:
     """Connections with the same options share one object. Raises ImproperlyConfigured."""
     made = _make_limits(dict(zip(CLASS_LIMITS, limits, strict=True)))
@@ -186,4 +195,13 @@ def _make_options(
         encoder=get_encoder(action_key, camelize),
         decoder=get_decoder(schema, action_key, camelize, made.max_json_depth),
         limits=made,
+        allowed_origins=allowed_origins,
+        token_transports=token_transports,
+        refuses_before_accept=refuses_before_accept,
     )
+
+
+@functools.lru_cache(maxsize=1024)
+def get_quiet(options: Options) -> Options:
+    """Return the same options without the lines that tell of messages sent."""
+    return replace(options, log_sent=False)

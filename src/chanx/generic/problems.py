@@ -19,7 +19,10 @@ from chanx.generic.handshake_view import (
     has_queryset,
     is_queryset,
 )
+from chanx.integrations.credentials import TOKEN_TRANSPORTS
+from chanx.integrations.origin import ANY_ORIGIN, find_bad_origins
 from chanx.messages.base import BaseIncomingMessage, BaseOutgoingGroupMessage, get_actions
+from chanx.messages.incoming import AuthenticateMessage
 from chanx.settings import DEFAULTS, chanx_settings
 
 __all__ = [
@@ -27,10 +30,16 @@ __all__ = [
     "check_consumer",
     "check_settings_for_limits",
     "find_bad_settings",
+    "find_deployment_problems",
     "find_problems",
 ]
 
 _CLASS_LISTS: Final = ("authentication_classes", "permission_classes", "throttle_classes")
+_CHOICES: Final = {
+    "TOKEN_TRANSPORTS": TOKEN_TRANSPORTS,
+    "RECHECK_ON": tuple(DEFAULTS["RECHECK_ON"]),
+}
+"""What the settings that are lists of names may hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +86,12 @@ def find_bad_settings(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield name, f"is {value!r}, but must be True or False"
         elif name == "MESSAGE_ACTION_KEY" and not (isinstance(value, str) and value):
             yield name, f"is {value!r}, but must be a string that is not empty"
+        elif name == "ALLOWED_ORIGINS":
+            for problem in find_bad_origins(value):
+                yield name, problem
+        elif name in _CHOICES:
+            for problem in _find_bad_names(value, _CHOICES[name]):
+                yield name, problem
         elif isinstance(default, list) and isinstance(value, str):
             yield name, f"is {value!r}, but must be a list"
         elif name.lower() in (*CLASS_LIMITS, *PROCESS_LIMITS):
@@ -91,7 +106,28 @@ def find_problems(consumer: Any) -> Iterator[ConsumerProblem]:
     yield from _check_queryset(consumer)
     yield from _check_groups(consumer)
     yield from _check_limits(consumer)
+    yield from _check_access(consumer)
     yield from _check_unions(consumer)
+
+
+def find_deployment_problems(consumer: Any) -> Iterator[ConsumerProblem]:
+    """Yield what a consumer class has that is fit for development only."""
+    if ANY_ORIGIN in (consumer.allowed_origins or ()):
+        yield ConsumerProblem(
+            "W003",
+            "allowed_origins",
+            "lets the pages of any site open sockets with the cookies of their visitors",
+            "name the origins, or leave it None where the site's own are enough",
+            is_error=False,
+        )
+    if "query" in (consumer.token_transports or ()):
+        yield ConsumerProblem(
+            "W004",
+            "token_transports",
+            "takes tokens from the query string, which servers and proxies log",
+            'use "subprotocol" or "message", or tokens that can be used once',
+            is_error=False,
+        )
 
 
 def _check_schemas(consumer: Any) -> Iterator[ConsumerProblem]:
@@ -241,6 +277,59 @@ def _check_limits(consumer: Any) -> Iterator[ConsumerProblem]:
     values = {name: getattr(consumer, name) for name in CLASS_LIMITS if hasattr(consumer, name)}
     for name, problem in find_bad_limits(values):
         yield ConsumerProblem("E009", name, problem, "correct it, or remove it", ValueError)
+
+
+def _check_access(consumer: Any) -> Iterator[ConsumerProblem]:
+    origins, transports = consumer.allowed_origins, consumer.token_transports
+    if origins is not None:
+        for problem in find_bad_origins(origins):
+            yield ConsumerProblem("E019", "allowed_origins", problem, "correct it", ValueError)
+    if transports is not None:
+        bad = list(_find_bad_names(transports, TOKEN_TRANSPORTS))
+        for problem in bad:
+            yield ConsumerProblem("E018", "token_transports", problem, "correct it", ValueError)
+        if bad:
+            return
+    effective = chanx_settings.TOKEN_TRANSPORTS if transports is None else transports
+    if "message" not in effective:
+        return
+    if action := _find_own_authenticate(consumer):
+        yield ConsumerProblem(
+            "E016",
+            "INCOMING_MESSAGE_SCHEMA",
+            f'has a message with the action {action!r}, with which "message" in token_transports '
+            "lets a client send its token",
+            'give it another action, or take "message" out of token_transports',
+            ValueError,
+        )
+    early = consumer.refuse_before_accept
+    if chanx_settings.REFUSE_BEFORE_ACCEPT if early is None else early:
+        yield ConsumerProblem(
+            "E017",
+            "refuse_before_accept",
+            'is on, so no client could send the token for which "message" in token_transports '
+            "waits after accepting",
+            "use one of the two",
+            ValueError,
+        )
+
+
+def _find_own_authenticate(consumer: Any) -> str | None:
+    action: str = AuthenticateMessage.model_fields["action"].default
+    try:
+        return action if action in get_actions(consumer.INCOMING_MESSAGE_SCHEMA) else None
+    except Exception:  # no container, which has been reported
+        return None
+
+
+def _find_bad_names(value: Any, known: tuple[str, ...]) -> Iterator[str]:
+    """Yield what is wrong with a list that holds some of the known names."""
+    if not isinstance(value, list | tuple):
+        yield f"is {value!r}, but must be a list of {', '.join(known)}"
+        return
+    for name in value:
+        if name not in known:
+            yield f"holds {name!r}, but may hold {', '.join(known)}"
 
 
 def _check_unions(consumer: Any) -> Iterator[ConsumerProblem]:

@@ -14,34 +14,21 @@ from pydantic_core import from_json
 from structlog.contextvars import bind_contextvars
 from typing_extensions import TypeVar
 
-from chanx.codes import close_code_for_status
 from chanx.engine.codec import FLAGS, get_encoder, invalid, parse_json
 from chanx.engine.events import GroupEvent, Kind
 from chanx.engine.limits import SlowClientPolicy
 from chanx.exceptions import MessageInvalid, MessageNotInSchema, NoChannelLayer
-from chanx.generic.admission import (
-    check_address,
-    check_user,
-    count_refusal,
-    refuse_while_draining,
-)
-from chanx.generic.authenticator import (
-    AuthenticationResult,
-    ChanxWebsocketAuthenticator,
-    ObjectSource,
-)
+from chanx.generic.admission import refuse_early
+from chanx.generic.authenticator import ChanxWebsocketAuthenticator, ObjectSource
 from chanx.generic.driver import Driver
 from chanx.generic.frames import check_text
+from chanx.generic.handshake import Handshake
 from chanx.generic.handshake_view import is_queryset
 from chanx.generic.plan import get_plan, is_handler_name
 from chanx.generic.problems import check_consumer, check_settings_for_limits
 from chanx.integrations.lanes import lanes
 from chanx.messages.base import BaseIncomingMessage, BaseMessage, BaseOutgoingGroupMessage
-from chanx.messages.outgoing import (
-    AuthenticationMessage,
-    AuthenticationPayload,
-    GroupCompleteMessage,
-)
+from chanx.messages.outgoing import GroupCompleteMessage
 from chanx.settings import chanx_settings
 
 if TYPE_CHECKING:
@@ -137,7 +124,7 @@ class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generi
     obj: ModelT
     """The object that the URL names, when there is a ``queryset``."""
     request: "Request"
-    """The DRF request of the handshake."""
+    """The DRF request of the handshake, or of the newest token that the client has sent."""
     groups: list[str]
     """The groups that this connection joined when it was set up; its own list."""
     scope: Any
@@ -204,30 +191,26 @@ class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generi
         await handler(message)
 
     async def websocket_connect(self, message: Any) -> None:
-        """Accept, authenticate, join the groups, tell the client, and start handling messages."""
-        if await refuse_while_draining(self._driver, self.scope):
+        """Accept, authenticate, join the groups, tell the client, and start handling messages.
+
+        With ``refuse_before_accept`` authenticate, and then accept. Where a client may send its
+        token in a message, and has sent none with the handshake, this ends before it is
+        authenticated; what is left is done when that message comes.
+        """
+        driver = self._driver
+        if await refuse_early(driver, self.scope):
             return
         # What comes from groups before the authentication message waits, and comes after it.
-        self._driver.connection.hold_deliveries()
+        driver.connection.hold_deliveries()
+        handshake = Handshake(self, driver)
+        authenticates_first = driver.options.refuses_before_accept
+        if authenticates_first and not await handshake.authenticate():
+            return
         await self._perform_connect()
-        if not self._driver.is_open:
+        if not driver.is_open:
             return
-        result = await self._perform_authentication()
-        if not self._driver.is_open:
-            return
-        if not result.is_authenticated:
-            await self._send_authentication(result)
-            await self.close(close_code_for_status(result.status_code))
-            self._driver.report(result)
-            return
-        self.user, self.obj = result.user, result.obj
-        await self._perform_join()
-        await self._send_authentication(result)
-        self._driver.connection.release_deliveries()
-        await self.post_authentication()
-        self._driver.begin_handling()
-        self._driver.keep_identity(self.authenticator)
-        self._driver.report(result)
+        if authenticates_first or await handshake.authenticate():
+            await handshake.finish()
 
     async def websocket_disconnect(self, message: Any) -> None:
         """Leave the groups and call ``disconnect``. Raises StopConsumer, as in Channels."""
@@ -235,7 +218,8 @@ class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generi
         # An event of the layer may have this type as well; disconnect() is called once.
         if not self._driver.is_disconnected:
             self._driver.is_disconnected = True
-            self._driver.log.info("Disconnecting websocket", code=message["code"])
+            if not self._driver.is_refused:
+                self._driver.log.info("Disconnecting websocket", code=message["code"])
             await self.disconnect(message["code"])
         raise StopConsumer
 
@@ -433,34 +417,6 @@ class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generi
         if self._driver.is_connecting:
             # connect() was overridden and neither accepted nor refused.
             await self.accept()
-
-    async def _perform_authentication(self) -> AuthenticationResult:
-        """Authenticate, if the address, and then the user, may have one more connection."""
-        if refusal := check_address(self._driver, self.scope):
-            return refusal
-        result = await self.authenticator.authenticate(self.scope)
-        self.request = cast("Request", self.authenticator.request)
-        if not result.is_authenticated:
-            count_refusal("authentication")
-            return result
-        self._driver.set_user(result.user)
-        return check_user(self._driver) or result
-
-    async def _perform_join(self) -> None:
-        built = await self.build_groups()
-        if isinstance(built, str):
-            raise TypeError(
-                f"{type(self).__name__}.build_groups() returned a string; return a list of names"
-            )
-        self.groups = list(dict.fromkeys([*self.groups, *(built or ())]))
-        await self._driver.join_groups(self.groups)
-
-    async def _send_authentication(self, result: AuthenticationResult) -> None:
-        if self._driver.options.send_authentication:
-            payload = AuthenticationPayload(
-                status_code=result.status_code, status_text=result.status_text, data=result.data
-            )
-            await self.send_message(AuthenticationMessage(payload=payload))
 
     def _get_coalesce_key(self, message: Any) -> str | None:
         if not self._driver.plan.has_coalesce_key:

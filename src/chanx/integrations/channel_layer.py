@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import random
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import Context
 from typing import Any, Final
 from weakref import WeakKeyDictionary, WeakSet
@@ -62,6 +62,8 @@ class ChannelLayerBroker:
         self.deadline = deadline
         self._check_interval = check_interval
         self._on_event: OnEvent | None = None
+        self.on_joined: Callable[[str], None] | None = None
+        """Told of each group that was joined, also of those that had to be joined again."""
         self._subscriptions: dict[str, Subscription] = {}
         self._unwanted: deque[tuple[str, str]] = deque(maxlen=_MAX_UNWANTED)
         self._readers: WeakSet[Reader] = WeakSet()
@@ -161,6 +163,8 @@ class ChannelLayerBroker:
         if self._subscriptions.get(group) is subscription:
             subscription.is_joined = True
             reader.start()
+            if self.on_joined:
+                self.on_joined(group)
         else:  # left meanwhile
             # For good: the mending starts every reader that it knows.
             await reader.close(self.deadline)

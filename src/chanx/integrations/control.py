@@ -23,7 +23,19 @@ from chanx.engine.tasks import spawn_detached
 from chanx.integrations.channel_layer import ChannelLayerBroker
 from chanx.log import get_logger
 
-__all__ = ["EVENT_TYPE", "GROUP", "REPLY_TYPE", "Command", "commands", "join_control"]
+__all__ = [
+    "EVENT_TYPE",
+    "GROUP",
+    "REPLY_TYPE",
+    "Command",
+    "Notice",
+    "act_here",
+    "commands",
+    "get_origin",
+    "join_control",
+    "notices",
+    "on_joined",
+]
 
 GROUP: Final = f"{INTERNAL_PREFIX}control"
 EVENT_TYPE: Final = "chanx.control"
@@ -47,6 +59,18 @@ class Command:
     run: Callable[[Any], Awaitable[Any]]
     arguments: type[BaseModel]
     takes_time: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a process does at once when it is told to, without an answer.
+
+    ``act`` gets the validated arguments. It is called in any thread, waits for nothing, and does
+    the same when it is called twice: a process is told once by each channel layer and event loop.
+    """
+
+    act: Callable[[Any], None]
+    arguments: type[BaseModel]
 
 
 class _NoArguments(BaseModel):
@@ -84,6 +108,25 @@ commands: Final[dict[str, Command]] = {
 }
 """By name, in every process the same. More may be added at import."""
 
+notices: Final[dict[str, Notice]] = {}
+"""By name. The modules that have something to be told about add theirs at import: a process without
+them has nothing that a notice could be about."""
+
+on_joined: Final[list[Callable[[], None]]] = []
+"""Called in an event loop that has joined the group, for the first time or once more: what was told
+before has not reached it."""
+
+
+def get_origin() -> str:
+    """Return what tells this process apart from all others, also from those it was forked from."""
+    return f"{_PROCESS}.{os.getpid()}"
+
+
+def act_here(name: str, arguments: dict[str, Any]) -> None:
+    """Do in this process what a notice says. For any thread. Raises ValidationError."""
+    if notice := notices.get(name):
+        notice.act(notice.arguments.model_validate(arguments))
+
 
 class _Control:
     """The member that stands for the process in the group."""
@@ -103,6 +146,9 @@ class _Control:
         if event.get("type") != EVENT_TYPE:
             return False
         name = event.get("command")
+        if isinstance(name, str) and name in notices:
+            self._take_notice(name, event)
+            return True
         command = commands.get(name) if isinstance(name, str) else None
         reply_to, request_id = event.get("reply_to"), event.get("id")
         if command is None or not (isinstance(reply_to, str) and isinstance(request_id, str)):
@@ -116,6 +162,17 @@ class _Control:
             self._running.add(task)
             task.add_done_callback(self._running.discard)
         return True
+
+    def _take_notice(self, name: str, event: dict[str, Any]) -> None:
+        # Done already by the one who tells it.
+        if event.get("origin") == get_origin():
+            return
+        try:
+            act_here(name, event.get("arguments") or {})
+        except ValidationError:
+            get_logger().warning("Ignored a control command", command=name, reason="malformed")
+        except Exception:
+            get_logger().exception("Failed to perform a control command", command=name)
 
     def lose(self, group: str, count: int) -> None:
         """Ignore that a group message was lost: commands are not numbered."""
@@ -165,7 +222,14 @@ def join_control(hub: Hub, broker: ChannelLayerBroker) -> None:
         task.add_done_callback(_joining.discard)
 
 
+def _handle_joined(group: str) -> None:
+    if group == GROUP:
+        for callback in on_joined:
+            callback()
+
+
 async def _join(hub: Hub, broker: ChannelLayerBroker) -> None:
+    broker.on_joined = _handle_joined
     try:
         # While the layer is away the hub remembers it.
         await hub.join(_Control(broker), [GROUP], is_internal=True)

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from channels.layers import InMemoryChannelLayer, get_channel_layer
+from channels.layers import InMemoryChannelLayer, channel_layers, get_channel_layer
 
 from chanx.exceptions import BrokerError, NoChannelLayer
 from chanx.integrations.channel_layer import ChannelLayerBroker, get_hub
-from chanx.integrations.control import EVENT_TYPE, GROUP, commands
+from chanx.integrations.control import EVENT_TYPE, GROUP, commands, get_origin
 from chanx.integrations.own_channel import OwnChannel
 
-__all__ = ["NotShared", "Reply", "request"]
+__all__ = ["NotShared", "Reply", "get_shared_aliases", "request", "tell"]
 
 
 class NotShared(NoChannelLayer):
@@ -76,6 +76,38 @@ async def request(
     finally:
         await own_channel.close()
     return list(answers.replies.values())
+
+
+def get_shared_aliases() -> list[str]:
+    """Return the aliases of the channel layers that reach other processes.
+
+    Raises what making a layer raises, when CHANNEL_LAYERS has a mistake.
+    """
+    return [
+        alias
+        for alias in channel_layers.configs
+        if not isinstance(get_channel_layer(alias), InMemoryChannelLayer)
+    ]
+
+
+async def tell(notice: str, arguments: dict[str, Any]) -> None:
+    """Give a notice to all other processes, over all layers that they share; nobody answers.
+
+    This process is not told: see ``control.act_here``. Raises BrokerError when a layer failed; the
+    others have been told then.
+    """
+    origin = get_origin()
+    event = {"type": EVENT_TYPE, "command": notice, "arguments": arguments, "origin": origin}
+    outcomes = await asyncio.gather(
+        *(_publish(alias, event) for alias in get_shared_aliases()), return_exceptions=True
+    )
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
+
+
+async def _publish(alias: str, event: dict[str, Any]) -> None:
+    await _get_shared_broker(alias).publish(GROUP, event)
 
 
 def _get_shared_broker(alias: str) -> ChannelLayerBroker:

@@ -2,9 +2,11 @@
 
 from typing import Any, Literal
 
+from pydantic import BaseModel, ConfigDict, Field
+
 from chanx.messages.base import BaseIncomingMessage, BaseMessage
 
-__all__ = ["IncomingMessage", "PingMessage"]
+__all__ = ["AuthenticateMessage", "AuthenticatePayload", "IncomingMessage", "PingMessage"]
 
 
 class PingMessage(BaseMessage):
@@ -18,3 +20,24 @@ class IncomingMessage(BaseIncomingMessage):
     """Clients may send a ping, and nothing else."""
 
     message: PingMessage
+
+
+class AuthenticatePayload(BaseModel):
+    """A token, which is used as the one of an Authorization header would be.
+
+    A scheme may stand before it, with a space between them.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    token: str = Field(repr=False)
+
+
+class AuthenticateMessage(BaseMessage):
+    """Shows a token: the first one of a connection, or a fresh one for the one that expires.
+
+    Handled before the consumer sees it; a schema need not know it.
+    """
+
+    action: Literal["authenticate"] = "authenticate"
+    payload: AuthenticatePayload

@@ -7,7 +7,8 @@ import threading
 from typing import Any, Final, assert_never
 from urllib.parse import parse_qs
 
-from rest_framework.authentication import BaseAuthentication
+from rest_framework.authentication import BaseAuthentication, BasicAuthentication
+from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 
 import chanx
@@ -164,6 +165,14 @@ class GatedConsumer(LiveConsumer):
 
     authentication_classes = [GateAuthentication]
     authenticator_class = CountingAuthenticator
+
+
+class ClosedConsumer(LiveConsumer):
+    """Refuses whoever has no password, before it accepts."""
+
+    authentication_classes = [BasicAuthentication]
+    permission_classes = [IsAuthenticated]
+    refuse_before_accept = True
 
 
 class GraceConsumer(LiveConsumer):

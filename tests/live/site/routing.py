@@ -3,12 +3,19 @@
 from channels.routing import URLRouter
 
 from chanx.routing import path
-from tests.live.site.consumers import ControlConsumer, GatedConsumer, GraceConsumer, LiveConsumer
+from tests.live.site.consumers import (
+    ClosedConsumer,
+    ControlConsumer,
+    GatedConsumer,
+    GraceConsumer,
+    LiveConsumer,
+)
 
 router = URLRouter(
     [
         path("live/", LiveConsumer.as_asgi()),
         path("gated/", GatedConsumer.as_asgi()),
+        path("closed/", ClosedConsumer.as_asgi()),
         path("grace/", GraceConsumer.as_asgi()),
         path("control/", ControlConsumer.as_asgi()),
     ]

@@ -1,0 +1,44 @@
+"""A fresh token for a connection that lives: the client keeps it beyond the end of the old one."""
+
+from typing import TYPE_CHECKING, Any, Final
+
+from chanx.generic.admission import make_message
+from chanx.generic.authenticator import AuthenticationResult
+
+if TYPE_CHECKING:
+    from chanx.generic.driver import Driver
+
+__all__ = ["renew"]
+
+_REFUSAL: Final = AuthenticationResult(
+    False, 401, "Unauthorized", {"detail": "Incorrect authentication credentials."}
+)
+"""One answer for a wrong token and for one of another user, so that tokens cannot be tried out."""
+
+_SERVER_ERROR: Final = 500
+
+
+async def renew(driver: "Driver", consumer: Any, token: str) -> bool:
+    """Give the connection the identity of a token, and answer; False: it is none for it.
+
+    The user must be the one whose connection it is; nobody does not become somebody. Where the
+    token is right and permissions now say no, the connection ends. Raises what authentication does
+    not expect (a database that is down, say); the identity then is the old one, as with a refusal.
+    """
+    result = _REFUSAL
+    if driver.user is not None:
+        result = await consumer.authenticator.renew(consumer.scope, token)
+    if not driver.is_open:
+        return True  # ended meanwhile; there is nobody to be told
+    if result.is_authenticated:
+        consumer.user, consumer.obj = result.user, result.obj
+        consumer.request = consumer.authenticator.request
+        driver.keep_identity(consumer.authenticator)
+    elif result.refused_by in ("permission", "object"):
+        driver.revoke(result)
+        return True
+    elif result.refused_by != "throttle" and result.status_code < _SERVER_ERROR:
+        driver.log.info("Refused a token", status=result.status_code)
+        result = _REFUSAL
+    await consumer.send_message(make_message(result))
+    return result is not _REFUSAL

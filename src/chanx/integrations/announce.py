@@ -1,0 +1,132 @@
+"""Telling all processes that somebody's rights may have changed.
+
+What is announced while an earlier announcement is on its way goes out together, so that an import
+of many users is a few events. The caller waits for nothing.
+"""
+
+import os
+import threading
+from collections.abc import Iterable
+from typing import Any, Final
+
+from django.utils.crypto import salted_hmac
+
+from chanx.exceptions import BrokerError
+from chanx.integrations.background import background
+from chanx.integrations.control import act_here
+from chanx.integrations.control_request import get_shared_aliases, tell
+from chanx.log import RepeatLimit, get_logger
+
+__all__ = [
+    "EVERYBODY",
+    "RECHECK",
+    "announce",
+    "get_session_subject",
+    "get_user_subject",
+    "is_session_subject",
+]
+
+RECHECK: Final = "recheck"
+"""The notice; its argument ``subjects`` is a list of what the functions below return."""
+
+EVERYBODY: Final = "*"
+"""The subject that stands for all connections."""
+
+_SESSION: Final = "session:"
+_BATCH: Final = 500
+"""Subjects of one event, at up to 60 bytes."""
+_MAX_WAITING: Final = 10_000
+"""Subjects that wait to be sent. Beyond it everybody is re-checked, which is slow and right."""
+
+
+def get_user_subject(pk: Any) -> str:
+    """Return the subject of all connections of a user."""
+    return f"user:{pk}"
+
+
+def get_session_subject(key: str) -> str:
+    """Return the subject of all connections with a session; the key, a secret, is not in it."""
+    return f"{_SESSION}{salted_hmac('chanx.session', key, algorithm='sha256').hexdigest()[:32]}"
+
+
+def is_session_subject(subject: str) -> bool:
+    """Tell whether the subject is a session, which has ended when it is announced."""
+    return subject.startswith(_SESSION)
+
+
+class _Outgoing:
+    """What waits to be sent to the other processes."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin anew: in a child process nothing is on its way."""
+        self._lock = threading.Lock()
+        self._waiting: dict[str, None] = {}
+        self._is_sending = False
+        self._log_limit = RepeatLimit()
+
+    def put(self, subjects: Iterable[str]) -> None:
+        """Have the subjects sent soon. For any thread."""
+        with self._lock:
+            self._waiting.update(dict.fromkeys(subjects))
+            if len(self._waiting) > _MAX_WAITING:
+                self._waiting = {EVERYBODY: None}
+            if self._is_sending:
+                return
+            self._is_sending = True
+        try:
+            background.start(self._send())
+        except BaseException:
+            self._is_sending = False
+            raise
+
+    async def _send(self) -> None:
+        while True:
+            with self._lock:
+                batch = list(self._waiting)[:_BATCH]
+                for subject in batch:
+                    del self._waiting[subject]
+                if not batch:
+                    self._is_sending = False
+                    return
+            try:
+                await tell(RECHECK, {"subjects": batch})
+            except Exception as error:
+                self._log_failure(error, len(batch))
+
+    def _log_failure(self, error: Exception, count: int) -> None:
+        left_out = self._log_limit.admit(type(error).__name__)
+        if left_out is not None:
+            cause = error.__cause__ if isinstance(error, BrokerError) else None
+            get_logger().warning(
+                "Could not tell other processes to re-check connections",
+                error=repr(cause or error),
+                count=count,
+                left_out=left_out,
+            )
+
+
+_outgoing: Final = _Outgoing()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_outgoing.reset)
+
+
+def announce(subjects: Iterable[str]) -> None:
+    """Have the connections of these subjects re-checked at once, here and in all processes.
+
+    Never raises for a channel layer: a process that could not be told re-checks its connections
+    when it is back. For any thread.
+    """
+    subjects = list(subjects)
+    act_here(RECHECK, {"subjects": subjects})
+    try:
+        is_shared = bool(get_shared_aliases())
+    except Exception as error:  # a mistake in CHANNEL_LAYERS, or a package that is not there
+        get_logger().warning(
+            "Could not tell other processes to re-check connections", error=repr(error)
+        )
+        return
+    if is_shared:
+        _outgoing.put(subjects)
