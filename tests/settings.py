@@ -2,7 +2,7 @@
 
 from typing import Any
 
-SECRET_KEY = "only-for-tests"
+SECRET_KEY = "only-for-tests-and-long-enough-for-hmac"
 DEBUG = False
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 USE_TZ = True

@@ -26,7 +26,7 @@ from chanx.generic.handshake_view import (
 )
 from chanx.integrations.expiry import read_expiry
 from chanx.integrations.request import make_fresh_scope
-from chanx.integrations.thread_call import AuthenticationTooLate, call_in_thread
+from chanx.integrations.thread_call import call_in_thread
 from chanx.log import get_logger
 
 __all__ = [
@@ -43,6 +43,10 @@ _ATTEMPT: Final = "chanx.authentication"
 """Where a scope says that it is of a re-check or a renewal."""
 
 _HEADERS: Final = ("WWW-Authenticate", "Retry-After")
+
+
+class AuthenticationTooLate(TimeoutError):
+    """Authentication was not done at its deadline. Whether it fails is not known."""
 
 
 @dataclass
@@ -145,14 +149,10 @@ class ChanxWebsocketAuthenticator:
         view = self._make_view(attempt)
         if attempt:
             attempt.view = view
-        limit = asyncio.timeout(_DEADLINE)
-        try:
-            async with limit:
-                await _run_checks(view, scope)
-        except TimeoutError as error:
-            if limit.expired():
-                raise AuthenticationTooLate from error
-            raise
+        if view.has_async_start or view.needs_thread():
+            await _run_within_deadline(view, scope)
+        else:
+            view.run_checks(scope)
         if not attempt:
             self.request, self.has_token = view.request, view.has_token
             if view.has_passed:
@@ -287,16 +287,24 @@ class ChanxWebsocketAuthenticator:
         )
 
 
-async def _run_checks(view: HandshakeView, scope: Mapping[str, Any]) -> None:
-    if view.has_async_start:
-        view.start(scope)
-        await view.authenticate_on_loop()
-        if view.refusal is not None:
-            return
-    if view.needs_thread():
-        await call_in_thread(view.run_checks, scope, timeout=_DEADLINE)
-    else:
-        view.run_checks(scope)
+async def _run_within_deadline(view: HandshakeView, scope: Mapping[str, Any]) -> None:
+    """Run the checks, the asynchronous ones first. Raises AuthenticationTooLate."""
+    limit = asyncio.timeout(_DEADLINE)
+    try:
+        async with limit:
+            if view.has_async_start:
+                view.start(scope)
+                await view.authenticate_on_loop()
+                if view.refusal is not None:
+                    return
+            if view.needs_thread():
+                await call_in_thread(view.run_checks, scope)
+            else:
+                view.run_checks(scope)
+    except TimeoutError as error:
+        if limit.expired():
+            raise AuthenticationTooLate from error
+        raise
 
 
 def _make_result(view: HandshakeView) -> AuthenticationResult:

@@ -1,4 +1,4 @@
-"""A call in the connection's thread that is waited for until a deadline, and no longer."""
+"""A call in the connection's thread whose caller may give up waiting for it."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,15 +10,11 @@ from asgiref.sync import sync_to_async
 from chanx.integrations.database import call_with_fresh_connections
 from chanx.integrations.lanes import is_on_lane
 
-__all__ = ["AuthenticationTooLate", "call_in_thread"]
+__all__ = ["call_in_thread"]
 
 
-class AuthenticationTooLate(TimeoutError):
-    """Authentication was not done at its deadline. Whether it fails is not known."""
-
-
-async def call_in_thread(function: Callable[..., None], *args: Any, timeout: float) -> None:
-    """Call a function on the connection's lane. Raises AuthenticationTooLate at the deadline.
+async def call_in_thread(function: Callable[..., None], *args: Any) -> None:
+    """Call a function on the connection's lane; when cancelled, return at once.
 
     Without a lane (see ``integrations.lanes``) in asgiref's thread, or the one that a test has.
     The task is waited for, not awaited: cancelling a call that runs in a thread waits for its end.
@@ -30,13 +26,11 @@ async def call_in_thread(function: Callable[..., None], *args: Any, timeout: flo
     task.add_done_callback(_forget)
     done = None
     try:
-        done, _ = await asyncio.wait({task}, timeout=timeout)
+        done, _ = await asyncio.wait({task})
     finally:
         if not done:
             # A call that has not begun by now, for a client that is gone say, is not made.
             task.cancel()
-    if not done:
-        raise AuthenticationTooLate
     task.result()
 
 
