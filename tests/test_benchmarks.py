@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.cases import get_cases
 from benchmarks.faults import table as faults_table
-from benchmarks.faults.cases import NOT_YET, get_faults
+from benchmarks.faults.cases import get_faults
 from benchmarks.faults.peers import PEERS as FAULT_PEERS
 from benchmarks.goals import evaluate_goals
 from benchmarks.peers import PEERS
@@ -143,10 +143,9 @@ def make_fault_results(**outcomes: dict[str, Any]) -> dict[str, Any]:
 def test_the_table_of_faults_has_a_row_for_each_case_and_a_column_for_each_peer() -> None:
     page = faults_table.make_page(make_fault_results())
     rows = [line for line in page.splitlines() if line.startswith("|")]
-    assert len(rows) == 2 + len(get_faults()) + len(NOT_YET)
+    assert len(rows) == 2 + len(get_faults())
     assert {row.count("|") for row in rows} == {len(FAULT_PEERS) + 3}
     assert "| bad JSON, empty frame, binary frame, array | ✓ | 1 of 1 alive | " in page
-    assert "| not yet | " in page
 
 
 def test_the_table_of_faults_tells_broken_promises_of_ours_only() -> None:

@@ -49,4 +49,15 @@ def make_app(options):
         async def plain_text(self, event):
             await self.send_json({"action": "text", "payload": event["text"]})
 
-    return faults_site.make_router({"ws/": Consumer})
+    class MemberConsumer(Consumer):
+        async def connect(self):
+            if self.scope["user"].is_authenticated:
+                await self.accept()
+            else:
+                await self.close()
+
+    return faults_site.make_router(
+        {"ws/": Consumer},
+        MemberConsumer if options.has_members else None,
+        faults_site.get_middleware(options),
+    )

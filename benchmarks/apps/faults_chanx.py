@@ -6,10 +6,12 @@ from typing import Any, Literal
 from benchmarks.apps import faults_site
 
 
-def make_app(options):
-    """Return the application."""
+def make_app(options, middleware=None):
+    """Return the application, with a middleware for users with sessions if given."""
     faults_site.configure(options, ["chanx"], LOG_RECEIVED_MESSAGE=False, LOG_SENT_MESSAGE=False)
     from django.contrib.auth.models import User
+    from rest_framework.authentication import SessionAuthentication
+    from rest_framework.permissions import IsAuthenticated
 
     from chanx.generic.websocket import AsyncJsonWebsocketConsumer
     from chanx.messages.base import (
@@ -113,7 +115,13 @@ def make_app(options):
         queryset = User.objects
         permission_classes = [faults_site.make_permission()]
 
+    class MemberConsumer(Consumer):
+        authentication_classes = [SessionAuthentication]
+        permission_classes = [IsAuthenticated]
+
     consumers = {"ws/": Consumer, "ws/concurrent/": ConcurrentConsumer}
     if options.has_objects:
         consumers["ws/object/<int:pk>/"] = ObjectConsumer
-    return faults_site.make_router(consumers)
+    return faults_site.make_router(
+        consumers, MemberConsumer if options.has_members else None, middleware
+    )

@@ -12,6 +12,8 @@ def make_app(options):
     os.environ["CHANX_USE_DJANGO"] = "1"
     faults_site.configure(options, LOG_WEBSOCKET_MESSAGE=False)
     from django.contrib.auth.models import User
+    from rest_framework.authentication import SessionAuthentication
+    from rest_framework.permissions import IsAuthenticated
 
     from chanx.channels.authenticator import DjangoAuthenticator
     from chanx.channels.websocket import AsyncJsonWebsocketConsumer
@@ -55,6 +57,10 @@ def make_app(options):
     class ObjectAuthenticator(Authenticator):
         permission_classes = [faults_site.make_permission()]
         queryset = User.objects
+
+    class MemberAuthenticator(DjangoAuthenticator):
+        authentication_classes = [SessionAuthentication]
+        permission_classes = [IsAuthenticated]
 
     class Consumer(AsyncJsonWebsocketConsumer):
         authenticator_class = Authenticator
@@ -106,7 +112,14 @@ def make_app(options):
     class ObjectConsumer(Consumer):
         authenticator_class = ObjectAuthenticator
 
+    class MemberConsumer(Consumer):
+        authenticator_class = MemberAuthenticator
+
     consumers = {"ws/": Consumer}
     if options.has_objects:
         consumers["ws/object/<int:pk>/"] = ObjectConsumer
-    return faults_site.make_router(consumers)
+    return faults_site.make_router(
+        consumers,
+        MemberConsumer if options.has_members else None,
+        faults_site.get_middleware(options),
+    )

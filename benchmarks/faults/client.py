@@ -41,18 +41,24 @@ class Client:
         groups: Iterable[str] = (),
         path: str = "ws/",
         timeout: float = _START,
+        **more: Any,
     ) -> Self:
         """Connect, and wait until the peer says that it is ready, if it is one that does."""
-        client = await cls.shake_hands(server, groups, path, timeout)
+        client = await cls.shake_hands(server, groups, path, timeout, **more)
         if server.peer in CHANX:
             client.greeting = await client.receive(timeout)
         return client
 
     @classmethod
     async def shake_hands(
-        cls, server: Server, groups: Iterable[str], path: str = "ws/", timeout: float = _START
+        cls,
+        server: Server,
+        groups: Iterable[str],
+        path: str = "ws/",
+        timeout: float = _START,
+        **more: Any,
     ) -> Self:
-        """Connect, and read nothing."""
+        """Connect, and read nothing. What is more goes to ``connect`` of websockets."""
         url = f"ws://127.0.0.1:{server.port}/{path}?groups={','.join(groups)}"
         websocket = await connect(
             url,
@@ -62,6 +68,7 @@ class Client:
             ping_interval=None,
             open_timeout=timeout,
             close_timeout=0.5,
+            **more,
         )
         return cls(websocket)
 

@@ -20,6 +20,8 @@ class FaultOptions:
     """No limit to the messages of a client per second, where a peer has one."""
     has_objects: bool = False
     """There is a database with users, and an endpoint for each."""
+    has_members: bool = False
+    """There are users with sessions, an endpoint for them, and views that end what they have."""
     max_frame: int | None = None
     """The server's own limit of a message, in bytes; None: its default, which is 16 MiB."""
 

@@ -9,7 +9,7 @@ OURS: Final = "ours"
 APPLICATIONS: Final = {
     "ours": "faults_chanx",
     "channels": "faults_channels",
-    "chanx-0.5.0": "faults_chanx",
+    "chanx-0.5.0": "faults_chanx_0_5",
     "chanx-original": "faults_original",
 }
 """Their modules in benchmarks.apps."""

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from benchmarks.faults.cases import NOT_YET, get_faults
+from benchmarks.faults.cases import get_faults
 from benchmarks.faults.peers import OURS, PEERS
 from benchmarks.peers import PEERS as ALL_PEERS
 
@@ -43,7 +43,6 @@ def _make_table(cases: dict[str, Any]) -> str:
             [fault.title, _get_verdict(cases, name), *(_get_text(cases, name, p) for p in PEERS)]
             for name, fault in get_faults().items()
         ),
-        *([title, "", "not yet", *[""] * (len(PEERS) - 1)] for title in NOT_YET.values()),
     ]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 

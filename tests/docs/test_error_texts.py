@@ -15,6 +15,7 @@ from rest_framework.permissions import AllowAny, BasePermission
 from chanx.checks import check_settings
 from chanx.engine.connection import Problem
 from chanx.engine.events import GroupEvent
+from chanx.generic.handshake import Handshake
 from chanx.generic.problems import find_problems
 from chanx.generic.websocket import AsyncJsonWebsocketConsumer
 from chanx.integrations.channel_layer import ChannelLayerBroker
@@ -138,7 +139,8 @@ def return_a_string() -> None:
         return "lobby"
 
     consumer = make_consumer("LobbyConsumer", build_groups=build_groups)()
-    async_to_sync(consumer._perform_join)()
+    driver: Any = None  # which it does not come to
+    async_to_sync(Handshake(consumer, driver)._join)()
 
 
 def forget_queryset() -> str:

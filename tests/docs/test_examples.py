@@ -1,5 +1,6 @@
 """The examples run: as the site that they are, in processes of their own."""
 
+import json
 import os
 import re
 import shutil
@@ -12,19 +13,28 @@ from typing import Any
 
 import pytest
 
-from tests.docs.pages import EXAMPLES, ROOT, get_example
+from tests.docs.pages import EXAMPLES, ROOT, get_example, get_fences
 from tests.live.processes import Server, start_uvicorn
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
 
-MAKE_SESSION = """
+PREPARE = """
 from django.contrib.auth.models import User
 from django.test import Client
+from rest_framework.authtoken.models import Token
+from rest_framework_simplejwt.tokens import RefreshToken
+from tickets.models import Ticket
+alice = User.objects.create_user("alice")
+Ticket.objects.create(pk=1, title="The printer is on fire").assignees.add(alice)
 client = Client()
-client.force_login(User.objects.create_user("alice"))
+client.force_login(alice)
 print(client.cookies["sessionid"].value)
+print(Token.objects.create(user=alice).key)
+refresh = RefreshToken.for_user(alice)
+print(refresh)
+print(refresh.access_token)
 """
 
 
@@ -86,6 +96,14 @@ class Live:
 
     server: Server
     session: str
+    token: str
+    refresh: str
+    access: str
+
+    @property
+    def url(self) -> str:
+        """Of its pages."""
+        return self.server.url.replace("ws://", "http://")
 
 
 @pytest.fixture(scope="module")
@@ -94,13 +112,14 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     environment = get_environment(
         DOCS_DATABASE=str(database),
         DOCS_HEARTBEAT="0.1",
+        DOCS_TOKEN_SECONDS="32",  # a fresh one is sent half a minute before the end
         DJANGO_SETTINGS_MODULE="mysite.settings",
         PYTHONPATH=add_to_path(EXAMPLES),
     )
     run("manage.py", "migrate", "--run-syncdb", "--verbosity", "0", **environment)
-    session = run("manage.py", "shell", "--command", MAKE_SESSION, **environment).split()[-1]
+    secrets = run("manage.py", "shell", "--command", PREPARE, **environment).split()[-4:]
     with start_uvicorn("mysite.asgi:application", cwd=EXAMPLES, environment=environment) as server:
-        yield Live(server, session)
+        yield Live(server, *secrets)
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +142,7 @@ def browser() -> Iterator[Any]:
 def test_client_of_the_first_example(
     browser: Any, live: Live, is_logged_in: bool, expected: str
 ) -> None:
-    url = live.server.url.replace("ws://", "http://")
+    url = live.url
     context = browser.new_context()
     if is_logged_in:
         context.add_cookies([{"name": "sessionid", "value": live.session, "url": url}])
@@ -137,7 +156,7 @@ def test_client_of_the_first_example(
 @pytest.mark.live
 @pytest.mark.browser
 def test_client_that_answers_pings(browser: Any, live: Live) -> None:
-    url = live.server.url.replace("ws://", "http://")
+    url = live.url
     context = browser.new_context()
     context.add_cookies([{"name": "sessionid", "value": live.session, "url": url}])
     page = context.new_page()
@@ -163,10 +182,83 @@ def test_tokens_show_in_the_access_log(live: Live) -> None:
 
 
 @pytest.mark.live
-@pytest.mark.parametrize("origin", [None, "https://elsewhere.example"])
-def test_foreign_pages_are_refused(live: Live, origin: str | None) -> None:
+@pytest.mark.browser
+def test_client_with_a_token_that_is_renewed(browser: Any, live: Live) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(live.url)
+    page.evaluate("token => sessionStorage.setItem('refresh', token)", live.refresh)
+    told = []
+
+    def is_renewed(message: Any) -> bool:
+        told.append(message.text)
+        return told.count("authentication 200") == 2
+
+    with page.expect_console_message(is_renewed):
+        page.add_script_tag(content=get_example("notifications/browser.js"), type="module")
+    context.close()
+
+
+@pytest.mark.live
+@pytest.mark.browser
+@pytest.mark.parametrize("is_right", [True, False])
+def test_client_that_sends_its_token_first(browser: Any, live: Live, is_right: bool) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(live.url)
+    page.add_script_tag(content=get_example("notifications/app.js"))
+    arguments = [f"{live.server.url}/ws/notifications/", live.access if is_right else "wrong"]
+    expected = "authentication 200" if is_right else "closed 4401"
+    with page.expect_console_message(lambda message: message.text == expected):
+        page.evaluate("([url, token]) => { open(url, token); }", arguments)
+    context.close()
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("is_right", [True, False])
+def test_program_with_a_token(live: Live, is_right: bool) -> None:
+    pytest.importorskip("websockets")
+    with subprocess.Popen(
+        [sys.executable, str(EXAMPLES / "tickets/program.py"), f"{live.server.url}/ws/tickets/1/"],
+        env={**os.environ, "TOKEN": live.token if is_right else "wrong"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as program:
+        assert program.stdout
+        line = program.stdout.readline()
+        if is_right:
+            program.kill()
+            assert line.startswith("authentication {'status_code': 200,")
+        else:
+            _, errors = program.communicate()
+            assert line.startswith("authentication {'status_code': 401,")
+            assert "4401" in errors
+
+
+@pytest.mark.live
+def test_foreign_pages_are_refused(live: Live) -> None:
     client = pytest.importorskip("websockets.sync.client")
     exceptions = pytest.importorskip("websockets.exceptions")
     with pytest.raises(exceptions.InvalidStatus) as caught:
-        client.connect(f"{live.server.url}/ws/lobby/", origin=origin)
+        client.connect(f"{live.server.url}/ws/lobby/", origin="https://elsewhere.example")
     assert caught.value.response.status_code == 403
+    assert json.loads(caught.value.response.body) == {"detail": "Origin not allowed"}
+    live.server.wait_for(r"https://elsewhere\.example.*Refused a connection")
+
+
+@pytest.mark.live
+def test_refusal_before_accepting(live: Live) -> None:
+    client = pytest.importorskip("websockets.sync.client")
+    exceptions = pytest.importorskip("websockets.exceptions")
+    with pytest.raises(exceptions.InvalidStatus) as caught:
+        client.connect(f"{live.server.url}/ws/early/")
+    response = caught.value.response
+    [fence] = [fence for fence in get_fences() if "HTTP/1.1 401" in fence.text]
+    head, _, body = fence.text.strip().partition("\n\n")
+    first, *headers = head.splitlines()
+    assert first == f"HTTP/1.1 {response.status_code} {response.reason_phrase}"
+    for header in headers:
+        name, _, value = header.partition(": ")
+        assert response.headers[name] == value
+    assert response.body.decode() == body

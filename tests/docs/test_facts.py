@@ -26,7 +26,13 @@ from tests.docs.pages import DOCS, ROOT, get_tables
 PACKAGE = Path(chanx.__file__).parent
 
 # Functions that log, the level, and which argument is the event.
-LOGGERS = {"log_exception": ("error", 1), "self._log_malformed": ("warning", 0)}
+LOGGERS = {
+    "log_exception": ("error", 1),
+    "self._log_malformed": ("warning", 0),
+    "self._tell": ("warning", 0),
+}
+
+INFO = ast.Constant("info")
 
 LEVELS = {"info": "info", "warning": "warning", "error": "error", "exception": "error"}
 
@@ -113,6 +119,8 @@ def find_log_calls() -> Iterator[tuple[str, str]]:
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             if not isinstance(node, ast.Call):
                 continue
+            if ast.unparse(node.func) == "note_refusal":
+                yield "Refused a connection", ast.literal_eval([*node.args, INFO][2])
             level, number = LOGGERS.get(ast.unparse(node.func), ("", 0))
             if level:
                 match node.args[number]:
@@ -169,6 +177,7 @@ def test_authenticator() -> None:
 def test_messages(module: Any) -> None:
     documented = get_column("messages.md") | {
         "IncomingMessage",
+        "AuthenticatePayload",
         "AuthenticationPayload",
         "DroppedPayload",
     }

@@ -121,6 +121,32 @@ class Demo:
         )
 
 
+@contextlib.contextmanager
+def run_terminal(
+    demo: Demo, name: str
+) -> Iterator[tuple["subprocess.Popen[str]", Callable[[str], None]]]:
+    """Run the terminal client; yield its process, and what waits for a text of its output."""
+    command = [sys.executable, "-m", "chat.cli", "--url", demo.url, "--room", GENERAL]
+    with subprocess.Popen(
+        command,
+        cwd=SITE,
+        env=demo.get_environment(CHAT_TOKEN=demo.get_token(name), PYTHONUNBUFFERED="1"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as client:
+
+        def wait_for(text: str) -> None:
+            assert client.stdout
+            assert any(text in line for line in client.stdout), f"It ended without {text!r}"
+
+        try:
+            yield client, wait_for
+        finally:
+            client.kill()  # it may wait for its input
+
+
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Demo]:
     """The site, not started."""
@@ -391,6 +417,97 @@ def test_a_stranger_sees_a_refusal_in_words(open_room: Callable[..., Any]) -> No
     page.get_by_text("You are not a member of this room.").wait_for()
 
 
+def wait_for_dialog(page: Any) -> Any:
+    dialog = page.get_by_role("alertdialog", name="You have been signed out")
+    dialog.wait_for()
+    return dialog
+
+
+@pytest.mark.live
+@pytest.mark.browser
+def test_signing_out_in_one_tab_shows_in_the_other(open_room: Callable[..., Any]) -> None:
+    first, second, bob = open_room("alice"), open_room("alice"), open_room("bob")
+    for page in (first, second, bob):
+        wait_for_state(page, "connected")
+    second.get_by_role("textbox").fill("half a sen")
+
+    first.get_by_role("button", name="Sign out").click()
+    first.get_by_role("heading", name="Sign in").wait_for()
+
+    dialog = wait_for_dialog(second)
+    assert second.title() == "Signed out · General · Chat"
+    assert second.locator("#state").inner_text() == "Signed out"
+    dialog.get_by_text("What you had not sent yet is kept").wait_for()
+    assert second.evaluate("document.activeElement.textContent") == "Sign in again"
+    send(bob, "not for alice")
+    wait_for_message(bob, "not for alice")
+    assert second.get_by_text("not for alice").count() == 0
+
+    second.keyboard.press("Enter")
+    second.get_by_label("Name").fill("alice")
+    second.get_by_label("Password").fill("demo-alice")
+    second.get_by_role("button", name="Sign in").click()
+    wait_for_state(second, "connected")
+    assert second.get_by_role("textbox").input_value() == "half a sen"
+    wait_for_message(second, "not for alice")
+
+
+@pytest.mark.live
+@pytest.mark.browser
+def test_what_is_below_the_dialog_says_the_same(open_room: Callable[..., Any]) -> None:
+    first, second = open_room("alice"), open_room("alice")
+    for page in (first, second):
+        wait_for_state(page, "connected")
+    first.get_by_role("button", name="Sign out").click()
+
+    dialog = wait_for_dialog(second)
+    assert not dialog.get_by_text("What you had not sent").is_visible()
+    second.keyboard.press("Escape")
+    dialog.wait_for(state="hidden")
+    second.locator("#lost").get_by_text("You have been signed out.").wait_for()
+    assert second.get_by_role("button", name="Sign out").count() == 0
+    second.get_by_role("link", name="Sign in again").click()
+    second.get_by_role("heading", name="Sign in").wait_for()
+
+
+def change_user(page: Any, name: str) -> None:
+    """Open the page of a user in the admin; the one who asks must be allowed to."""
+    page.goto(page.url.partition("/rooms/")[0] + "/admin/auth/user/")
+    page.get_by_role("link", name=name, exact=True).click()
+
+
+@pytest.mark.live
+@pytest.mark.browser
+def test_somebody_whose_account_is_deactivated_is_signed_out(
+    demo: Demo, open_room: Callable[..., Any]
+) -> None:
+    bob, admin = open_room("bob"), open_room("admin")
+    wait_for_state(bob, "connected")
+    with run_terminal(demo, "bob") as (client, wait_for):
+        wait_for("connected to general")
+
+        change_user(admin, "bob")
+        admin.get_by_label("Active").uncheck()
+        admin.get_by_role("button", name="Save", exact=True).click()
+
+        wait_for_dialog(bob)
+        wait_for("User inactive or deleted.")
+        assert client.wait(TIMEOUT) == 1
+
+
+@pytest.mark.live
+@pytest.mark.browser
+def test_somebody_is_disconnected_by_hand(demo: Demo, open_room: Callable[..., Any]) -> None:
+    bob, admin = open_room("bob"), open_room("admin")
+    wait_for_state(bob, "connected")
+    admin.goto(f"{demo.url}/admin/auth/user/")
+    admin.get_by_role("row", name="bob").get_by_role("checkbox").check()
+    admin.locator('select[name="action"]').select_option("disconnect_users")
+    admin.locator('button[name="index"]').click()
+    wait_for_state(bob, "stopped")
+    bob.locator("#lost").get_by_text("Whoever runs this site has ended your connection").wait_for()
+
+
 # --- lost connections -------------------------------------------------------------------------
 
 COMES_BACK = (1001, 1005, 1006, 1009, 1011, 1012, 1013, 4408, 4413, 4429, 4500, 4503)
@@ -461,28 +578,13 @@ def test_the_terminal_client_waits_longer_and_longer_with_jitter(
 
 @pytest.mark.live
 def test_the_terminal_client_comes_back_when_the_server_does(demo: Demo) -> None:
-    command = [sys.executable, "-m", "chat.cli", "--url", demo.url, "--room", GENERAL]
-    with subprocess.Popen(
-        command,
-        cwd=SITE,
-        env=demo.get_environment(CHAT_TOKEN=demo.get_token("bob"), PYTHONUNBUFFERED="1"),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as client:
-        assert client.stdin
-        assert client.stdout
-
-        def wait_for(text: str) -> None:
-            assert client.stdout
-            assert any(text in line for line in client.stdout), f"It ended without {text!r}"
-
+    with run_terminal(demo, "bob") as (client, wait_for):
         wait_for("connected to general")
         demo.stop()  # closes with 1012
         wait_for("connection lost, trying again")
         demo.start()
         wait_for("connected to general")
+        assert client.stdin
         client.stdin.write("back again\n")
         client.stdin.close()
         wait_for("bob: back again")

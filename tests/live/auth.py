@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 import time
+import urllib.parse
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -36,6 +37,8 @@ __all__ = [
 
 APPLICATION = "tests.live.auth_site.asgi:application"
 SETTINGS = "tests.live.auth_site.settings"
+
+_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 @dataclass(frozen=True)
@@ -78,14 +81,43 @@ class AuthSite:
         slug: str = answer["slug"]
         return slug
 
+    async def count_lane_calls(self) -> int:
+        """Return how often connections have gone to a thread."""
+        stats = await self.post("/stats/")
+        return sum(lane["calls"] for lane in stats["more"]["lanes"])
+
+    def take_database_away(self) -> None:
+        """Rename the folder of the database: opening it fails, as with a server that is down."""
+        folder = self.database.parent
+        folder.rename(folder.with_name(f"{folder.name}-away"))
+
+    def bring_database_back(self) -> None:
+        """Rename it again."""
+        folder = self.database.parent
+        folder.with_name(f"{folder.name}-away").rename(folder)
+
+    async def post_form(self, path: str, session: str, **fields: str) -> str:
+        """Send a form as a user's browser does, and return the page."""
+        return await asyncio.to_thread(self._post_form, path, session, fields)
+
+    def _post_form(self, path: str, session: str, fields: Mapping[str, str]) -> str:
+        token = "x" * 32
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.server.port}{path}",
+            urllib.parse.urlencode({**fields, "csrfmiddlewaretoken": token}).encode(),
+            {"Cookie": f"sessionid={session}; csrftoken={token}"},
+        )
+        with _opener.open(request, timeout=DEADLINE) as response:
+            page: str = response.read().decode()
+        return page
+
     def _post(self, path: str, headers: Mapping[str, str], content: Any) -> dict[str, Any]:
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.server.port}{path}",
             json.dumps(content).encode(),
             {"Content-Type": "application/json", **headers},
         )
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=DEADLINE) as response:
+        with _opener.open(request, timeout=DEADLINE) as response:
             answer: dict[str, Any] = json.load(response)
         return answer
 
@@ -142,6 +174,7 @@ def serve(
     A second server of the same folder has the same database.
     """
     database = folder / "db.sqlite3"
+    folder.mkdir(exist_ok=True)
     if not database.exists():
         shutil.copy(template, database)
     variables = {
@@ -162,6 +195,10 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
     """By names in lower case."""
     body: bytes = b""
+
+    def json(self) -> Any:
+        """Return the body."""
+        return json.loads(self.body)
 
 
 async def send_handshake(

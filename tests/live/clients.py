@@ -15,7 +15,17 @@ from websockets.typing import Subprotocol
 
 from tests.live.processes import DEADLINE, Server
 
-__all__ = ["Client", "Control", "connect", "connect_all", "control", "open_handshake", "reset"]
+__all__ = [
+    "Client",
+    "Control",
+    "connect",
+    "connect_all",
+    "control",
+    "get_refusal",
+    "open_handshake",
+    "read_refusal",
+    "reset",
+]
 
 _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER on, for no time: closing sends a TCP reset, and what is unsent is lost."""
@@ -122,6 +132,28 @@ async def connect(
         yield client
     finally:
         await client.close()
+
+
+async def get_refusal(
+    server: Server,
+    path: str,
+    headers: Mapping[str, str] | None = None,
+    *,
+    subprotocols: Sequence[str] | None = None,
+) -> tuple[dict[str, Any], int]:
+    """Connect, and be refused: return what the one message says, and the close code."""
+    client = await Client.open(server, path, headers, subprotocols=subprotocols)
+    try:
+        return read_refusal(*await client.receive_until_closed())
+    finally:
+        await client.close()
+
+
+def read_refusal(messages: list[dict[str, Any]], code: int) -> tuple[dict[str, Any], int]:
+    """Return what the message says that is the only one, and the close code."""
+    assert [message["action"] for message in messages] == ["authentication"], messages
+    payload: dict[str, Any] = messages[0]["payload"]
+    return payload, code
 
 
 @asynccontextmanager

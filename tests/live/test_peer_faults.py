@@ -78,6 +78,15 @@ COVERED: dict[str, tuple[str, ...]] = {
         "live/test_peer_faults.py::test_manager_lets_in_whom_the_permission_lets_in",
     ),
     "class_groups": ("live/test_peer_faults.py::test_groups_of_others_are_not_joined",),
+    "logout": (
+        "live/test_identity_life.py::test_session_ends_and_its_connections_within_a_second",
+        "live/test_identity_life.py::test_session_that_runs_out_silently",
+        "live/test_identity_life.py::test_nothing_comes_after_the_end",
+    ),
+    "origin": (
+        "live/test_origin.py::test_passes",
+        "live/test_origin.py::test_is_refused_before_accept",
+    ),
 }
 """The tests for each row, by the name of its case in benchmarks/faults."""
 

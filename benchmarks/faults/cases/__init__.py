@@ -3,13 +3,7 @@
 from benchmarks.faults.case import Fault
 from benchmarks.faults.cases import access, broker, ends, flow, groups, messages
 
-__all__ = ["NOT_YET", "get_faults"]
-
-NOT_YET = {
-    "logout": "logout, deactivation, password change, expiry of the session",
-    "origin": "foreign Origin with a session cookie",
-}
-"""Rows about authentication that are not measured yet."""
+__all__ = ["get_faults"]
 
 
 def get_faults() -> dict[str, Fault]:

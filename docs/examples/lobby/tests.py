@@ -14,7 +14,7 @@ class LobbyTest(WebsocketTestCase):
 
     def get_ws_headers(self) -> list[tuple[bytes, bytes]]:
         session = self.client.cookies["sessionid"].value
-        return [(b"origin", b"http://testserver"), (b"cookie", f"sessionid={session}".encode())]
+        return [(b"cookie", f"sessionid={session}".encode())]
 
     async def test_everybody_hears_what_is_said(self) -> None:
         await self.auth_communicator.connect()

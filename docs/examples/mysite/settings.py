@@ -4,10 +4,11 @@ A page shows the lines between a "region" and the "endregion" of the same name.
 """
 
 import os
+from datetime import timedelta
 
 import structlog
 
-SECRET_KEY = "only-for-the-documentation"
+SECRET_KEY = "only-for-the-documentation-and-for-its-tests"
 ALLOWED_HOSTS = ["localhost", "127.0.0.1"]
 USE_TZ = True
 ROOT_URLCONF = "mysite.urls"
@@ -53,6 +54,11 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_RATES": {"sockets": "60/min"},
 }
 # endregion: throttle
+
+# A test does not wait for minutes until a token is renewed.
+SIMPLE_JWT = {
+    "ACCESS_TOKEN_LIFETIME": timedelta(seconds=float(os.environ.get("DOCS_TOKEN_SECONDS", "300"))),
+}
 
 # region: logging
 LOG_PROCESSORS: list[structlog.typing.Processor] = [

@@ -1,5 +1,12 @@
 from django.urls import URLPattern, path
+from rest_framework_simplejwt.views import TokenObtainPairView, TokenRefreshView
 
+from notifications.views import DisconnectView
 from tickets.views import TicketView
 
-urlpatterns: list[URLPattern] = [path("tickets/<int:pk>/", TicketView.as_view())]
+urlpatterns: list[URLPattern] = [
+    path("tickets/<int:pk>/", TicketView.as_view()),
+    path("users/<int:pk>/disconnect/", DisconnectView.as_view()),
+    path("api/token/", TokenObtainPairView.as_view()),
+    path("api/token/refresh/", TokenRefreshView.as_view()),
+]

@@ -1,32 +1,22 @@
 from typing import Any
 
-from chanx.generic.authenticator import ChanxWebsocketAuthenticator
-from rest_framework.authentication import TokenAuthentication
+from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.authtoken.models import Token
+from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
-from rest_framework.throttling import SimpleRateThrottle
-from rest_framework.views import APIView
 
 
-# region: query
-class QueryTokenAuthentication(TokenAuthentication):
-    """Takes the token from the address: /ws/feed/?token=..."""
+class AsyncTokenAuthentication(BaseAuthentication):
+    keyword = "Token"
 
-    def authenticate(self, request: Request) -> Any:
-        token = request.query_params.get("token")
-        return self.authenticate_credentials(token) if token else None
+    async def aauthenticate(self, request: Request) -> tuple[Any, Token] | None:
+        scheme, _, key = get_authorization_header(request).decode().partition(" ")
+        if scheme.lower() != self.keyword.lower():
+            return None
+        token = await Token.objects.select_related("user").filter(key=key).afirst()
+        if token is None or not token.user.is_active:
+            raise AuthenticationFailed("Invalid token.")
+        return token.user, token
 
-
-# endregion: query
-# region: throttle
-class SocketThrottle(SimpleRateThrottle):
-    scope = "sockets"
-
-    def get_cache_key(self, request: Request, view: APIView) -> str:
-        return f"sockets-{self.get_ident(request)}"
-
-
-class ThrottledAuthenticator(ChanxWebsocketAuthenticator):
-    throttle_classes = [SocketThrottle]
-
-
-# endregion: throttle
+    def authenticate_header(self, request: Request) -> str:
+        return self.keyword

@@ -6,9 +6,11 @@ from chanx.generic.websocket import AsyncJsonWebsocketConsumer
 from chanx.messages.base import BaseMessage
 from chanx.messages.incoming import PingMessage
 from chanx.messages.outgoing import ErrorMessage, PongMessage
+from django.db.models import QuerySet
 from django.utils import timezone
 from rest_framework.authentication import SessionAuthentication, TokenAuthentication
 from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
 
 from .messages import (
     Commented,
@@ -76,3 +78,14 @@ class TicketConsumer(AsyncJsonWebsocketConsumer[Ticket]):
         await self.close(1000)
 
     # endregion: handler
+
+
+# region: queryset
+class OwnTicketConsumer(TicketConsumer):
+    permission_classes = [IsAuthenticated]
+
+    def get_queryset(self, request: Request) -> QuerySet[Ticket]:
+        return Ticket.objects.filter(assignees=request.user)
+
+
+# endregion: queryset

@@ -2,10 +2,10 @@ from typing import Any, Literal
 
 from chanx.generic.websocket import AsyncJsonWebsocketConsumer
 from chanx.messages.base import BaseIncomingMessage, BaseMessage
-from rest_framework.authentication import SessionAuthentication
+from rest_framework.authentication import SessionAuthentication, TokenAuthentication
 from rest_framework.permissions import IsAuthenticated
 
-from .authentication import QueryTokenAuthentication, ThrottledAuthenticator
+from .throttles import SocketThrottle
 
 
 class FollowMessage(BaseMessage):
@@ -24,9 +24,10 @@ class FeedIncoming(BaseIncomingMessage):
 
 # region: consumer
 class FeedConsumer(AsyncJsonWebsocketConsumer):
-    authentication_classes = [QueryTokenAuthentication, SessionAuthentication]
+    authentication_classes = [TokenAuthentication, SessionAuthentication]
     permission_classes = [IsAuthenticated]
-    authenticator_class = ThrottledAuthenticator
+    throttle_classes = [SocketThrottle]
+    token_transports = ["header", "query"]
     INCOMING_MESSAGE_SCHEMA = FeedIncoming
 
     # endregion: consumer

@@ -11,7 +11,10 @@ from chanx.testing import WebsocketCommunicator
 from django.core.cache import cache
 
 from . import tests
-from .authentication import SocketThrottle
+from .access import remove_assignee
+from .authentication import AsyncTokenAuthentication
+from .consumers import TicketConsumer
+from .throttles import SocketThrottle
 
 
 class SiteTest(tests.TicketTest):
@@ -61,6 +64,47 @@ class SiteTest(tests.TicketTest):
             assert message
             self.assertEqual(message.payload.status_code, status)
 
+    async def test_an_asynchronous_class(self) -> None:
+        class AsyncConsumer(TicketConsumer):
+            authentication_classes = [AsyncTokenAuthentication]
+
+        router = URLRouter([path("ws/tickets/<int:ticket_id>/", AsyncConsumer.as_asgi())])
+        for user, status in ((self.alice, 200), (self.bob, 403), (None, 401)):
+            headers = self.get_headers(user) if user else []
+            client = self.create_communicator(router=router, headers=headers)
+            await client.connect()
+            message = await client.wait_for_auth()
+            assert message
+            self.assertEqual(message.payload.status_code, status)
+
+    async def test_a_queryset_of_the_request(self) -> None:
+        self.ws_path = f"/ws/tickets/own/{self.ticket.pk}/"
+        await self.open()
+        client = self.create_communicator(headers=self.get_headers(self.bob))
+        await client.connect()
+        message = await client.wait_for_auth()
+        assert message
+        self.assertEqual(message.payload.status_code, 404)
+
+    async def test_who_is_no_assignee_any_more_has_to_go(self) -> None:
+        client = await self.open()
+        await sync_to_async(remove_assignee)(self.ticket, self.alice)
+        message = await client.receive_json_from()
+        self.assertEqual(message["action"], "authentication")
+        self.assertEqual(message["payload"]["status_code"], 403)
+        await client.assert_closed(4403)
+
+    async def test_somebody_is_disconnected_by_a_view(self) -> None:
+        client = await self.open()
+        url = f"/users/{self.alice.pk}/disconnect/"
+        response = await sync_to_async(self.client.post)(url)
+        self.assertEqual(response.status_code, 403)
+        self.alice.is_staff = True
+        await self.alice.asave()
+        response = await sync_to_async(self.client.post)(url)
+        self.assertEqual(response.status_code, 204)
+        await client.assert_closed(4403)
+
     async def test_joining_later(self) -> None:
         client = self.create_communicator(ws_path=f"/ws/feed/?token={self.tokens[self.alice]}")
         await client.connect()
@@ -96,6 +140,6 @@ class SiteTest(tests.TicketTest):
         await client.assert_closed(4429)
 
     async def test_a_foreign_page_is_refused(self) -> None:
-        headers = [(b"origin", b"https://elsewhere.example"), *self.get_ws_headers()[1:]]
+        headers = [(b"origin", b"https://elsewhere.example"), *self.get_ws_headers()]
         connected, _ = await self.create_communicator(headers=headers).connect()
         self.assertFalse(connected)

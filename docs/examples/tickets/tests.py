@@ -17,8 +17,7 @@ class TicketTest(WebsocketTestCase):
         self.ws_path = f"/ws/tickets/{self.ticket.pk}/"
 
     def get_headers(self, user: User) -> list[tuple[bytes, bytes]]:
-        token = f"Token {self.tokens[user]}".encode()
-        return [(b"origin", b"http://testserver"), (b"authorization", token)]
+        return [(b"authorization", f"Token {self.tokens[user]}".encode())]
 
     def get_ws_headers(self) -> list[tuple[bytes, bytes]]:
         return self.get_headers(self.alice)
@@ -60,3 +59,16 @@ class TicketTest(WebsocketTestCase):
         self.assertEqual(await first.receive_all_json(), [])
 
     # endregion: group
+    # region: revoke
+    async def test_a_deleted_token_ends_the_connection(self) -> None:
+        client = self.create_communicator()
+        await client.connect()
+        await client.assert_authenticated_status_ok()
+
+        await Token.objects.filter(user=self.alice).adelete()
+
+        message = await client.receive_json_from()
+        self.assertEqual(message["payload"]["status_code"], 401)
+        await client.assert_closed(4401)
+
+    # endregion: revoke

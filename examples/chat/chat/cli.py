@@ -1,8 +1,8 @@
 """A chat client for the terminal: python -m chat.cli --user alice --room general
 
 Each line of standard input becomes a message. It needs the `websockets` library and nothing of
-Django, and shows what a program that is not a browser has to do: send a token and an Origin,
-reconnect with growing pauses, ask for what it missed, and send again what had no answer.
+Django, and shows what a program that is not a browser has to do: send a token, reconnect with
+growing pauses, ask for what it missed, and send again what had no answer.
 """
 
 # ruff: noqa: T201 (printing is what this program does)
@@ -27,7 +27,6 @@ from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
-from websockets.typing import Origin
 
 # All in seconds. The limit of the pause doubles with every failure in a row.
 FIRST_PAUSE = 1.0
@@ -116,8 +115,6 @@ class Client:
         async with connect(
             f"{self.url.replace('http', 'ws', 1)}/ws/rooms/{self.room}/",
             additional_headers={"Authorization": f"Token {self.token}"},
-            # Browsers always send it, so the server turns away who does not.
-            origin=Origin(self.url),
         ) as connection:
             await self.authenticate(connection)
             # Live messages wait in the connection's buffer, and so come after the older ones.
@@ -138,13 +135,16 @@ class Client:
     async def authenticate(self, connection: ClientConnection) -> None:
         """Wait for the server's verdict; from then on this client is in the room's group."""
         message = json.loads(await asyncio.wait_for(connection.recv(), ANSWER_WITHIN))
-        payload = message["payload"]
+        self.check_status(message["payload"])
+        tell(f"connected to {self.room}")
+
+    def check_status(self, payload: dict[str, Any]) -> None:
+        """Raise unless the server lets this client in, or lets it stay."""
         if payload["status_code"] != 200:
             detail = payload["data"].get("detail", payload["status_text"])
             if is_final(payload["status_code"]):
                 raise Refused(detail)
             raise OSError(detail)
-        tell(f"connected to {self.room}")
 
     async def catch_up(self) -> None:
         """Print the last messages or, after a lost connection, the missed ones.
@@ -171,6 +171,8 @@ class Client:
                     self.show(message["payload"])
                 case "error":
                     self.show_error(message["payload"])
+                case "authentication":  # the token was deleted, or a permission is gone
+                    self.check_status(message["payload"])
                 case _:  # somebody is typing
                     pass
 

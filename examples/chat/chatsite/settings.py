@@ -22,7 +22,7 @@ SECRET_KEY = os.environ.get("DJANGO_SECRET_KEY", DEMO_SECRET_KEY)
 if not DEBUG and SECRET_KEY == DEMO_SECRET_KEY:
     raise ImproperlyConfigured("DJANGO_DEBUG is off: set DJANGO_SECRET_KEY to a key of your own.")
 
-# Also the list that AllowedHostsOriginValidator compares a browser's Origin header with.
+# Also the list that chanx compares a browser's Origin header with.
 ALLOWED_HOSTS = [
     host.strip() for host in os.environ.get("DJANGO_ALLOWED_HOSTS", "").split(",") if host.strip()
 ]

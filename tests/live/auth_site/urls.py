@@ -12,6 +12,7 @@ urlpatterns = [
     path("flush/", views.flush_session),
     path("users/", views.make_user),
     path("users/change/", views.change_user),
+    path("users/update/", views.update_user),
     path("users/delete/", views.delete_user),
     path("users/password/", views.change_password),
     path("users/delete-token/", views.delete_token),

@@ -81,6 +81,14 @@ def change_user(request: HttpRequest) -> JsonResponse:
 
 
 @csrf_exempt
+def update_user(request: HttpRequest) -> JsonResponse:
+    """Set fields by a query, of which no signal tells."""
+    fields = json.loads(request.body)["fields"]
+    Account.objects.filter(pk=get_account(request).pk).update(**fields)
+    return answer()
+
+
+@csrf_exempt
 def change_password(request: HttpRequest) -> JsonResponse:
     """Set another password."""
     account = get_account(request)

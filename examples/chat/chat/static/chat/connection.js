@@ -16,7 +16,7 @@ function isFinal(status) {
 
 // The server's own words are good enough for the rest.
 const REASONS = {
-  401: "You are signed out.",
+  401: "You have been signed out.",
   404: "This room does not exist any more.",
 };
 
@@ -34,7 +34,8 @@ export class Connection {
   //   "connecting"
   //   "connected": authenticated, and a member of the room's group
   //   "waiting", {until}: lost, and trying again at that time
-  //   "stopped", {status, reason}: refused for good
+  //   "stopped", {status, reason}: refused for good, at the start or later: whoever signs out or
+  //     loses a permission is told so in another authentication message
   // on.message(message) for everything else that the server says
   // on.lost(code) before "waiting"
   constructor(url, on) {
@@ -113,7 +114,9 @@ export class Connection {
 
   #end(code, reason) {
     if (isFinal(code - 4000)) {
-      this.#stop(code - 4000, reason || `The server refused the connection (${code}).`);
+      // Without an authentication message before it, somebody has ended this connection by hand.
+      const byHand = `Whoever runs this site has ended your connection (${code}).`;
+      this.#stop(code - 4000, reason || byHand);
       return;
     }
     this.#detach();

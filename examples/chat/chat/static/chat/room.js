@@ -126,7 +126,7 @@ function showState(name, { until, status, reason }) {
     connecting: "Connecting",
     connected: "Connected",
     waiting: "Offline",
-    stopped: "Closed",
+    stopped: status === 401 ? "Signed out" : "Closed",
   }[name];
   $("try-now").hidden = name === "stopped";
   $("leave").hidden = name !== "stopped" || status === 401;
@@ -155,11 +155,21 @@ function showState(name, { until, status, reason }) {
       const words = unsent.length ? `${reason} What you wrote last was not sent.` : reason;
       $("lost").hidden = false;
       $("lost-text").textContent = words;
-      announce(words);
       $("send").disabled = true;
       for (const item of unsent.reverse()) giveBack(item);
+      if (status === 401) showSignedOut();
+      else announce(words);
     }
   }
+}
+
+// A dialog, because it may happen in a tab that nobody is looking at: whoever comes back to it shall
+// see this first. It can be put aside to read on; the page below says the same.
+function showSignedOut() {
+  $("signed-out-draft").hidden = !text.value;
+  document.title = `Signed out · ${document.title}`;
+  document.querySelector(".account").hidden = true;
+  $("signed-out").showModal();
 }
 
 function showCountdown(until) {
