@@ -12,7 +12,7 @@ from channels.layers import InMemoryChannelLayer
 from pydantic import field_validator
 from rest_framework.permissions import BasePermission, IsAuthenticated
 
-from chanx.generic import authenticator
+from chanx.generic import failures
 from chanx.generic.authenticator import ChanxWebsocketAuthenticator
 from chanx.log import RepeatLimit
 from chanx.messages.base import BaseIncomingMessage, BaseMessage
@@ -465,7 +465,7 @@ async def test_failing_handshakes_leave_one_traceback_a_second(
     monkeypatch: pytest.MonkeyPatch, logs: list[Any]
 ) -> None:
     times = iter([0.0, 0.1, 0.9, 1.0])
-    monkeypatch.setattr(authenticator, "_failures", RepeatLimit(times.__next__))
+    monkeypatch.setattr(failures, "failure_limit", RepeatLimit(times.__next__))
 
     class Broken(BasePermission):
         def has_permission(self, request: Any, view: Any) -> bool:

@@ -21,7 +21,12 @@ from chanx.messages.outgoing import (
 
 
 def test_public_names() -> None:
-    assert set(incoming.__all__) == {"IncomingMessage", "PingMessage"}
+    assert set(incoming.__all__) == {
+        "AuthenticateMessage",
+        "AuthenticatePayload",
+        "IncomingMessage",
+        "PingMessage",
+    }
     assert set(outgoing.__all__) == {
         "ACTION_COMPLETE",
         "GROUP_ACTION_COMPLETE",
