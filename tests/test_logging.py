@@ -10,8 +10,9 @@ import pytest
 import structlog
 from channels.layers import InMemoryChannelLayer
 from pydantic import field_validator
-from rest_framework.permissions import IsAuthenticated
+from rest_framework.permissions import BasePermission, IsAuthenticated
 
+from chanx.generic import authenticator
 from chanx.generic.authenticator import ChanxWebsocketAuthenticator
 from chanx.log import RepeatLimit
 from chanx.messages.base import BaseIncomingMessage, BaseMessage
@@ -458,6 +459,30 @@ async def test_failed_authentication_says_nothing_of_credentials(logs: list[Any]
         await client.disconnect()
     assert len(find(logs, "Authentication failed with unexpected error")) == 1
     assert "hush" not in json.dumps(logs, default=repr)
+
+
+async def test_failing_handshakes_leave_one_traceback_a_second(
+    monkeypatch: pytest.MonkeyPatch, logs: list[Any]
+) -> None:
+    times = iter([0.0, 0.1, 0.9, 1.0])
+    monkeypatch.setattr(authenticator, "_failures", RepeatLimit(times.__next__))
+
+    class Broken(BasePermission):
+        def has_permission(self, request: Any, view: Any) -> bool:
+            raise RuntimeError("broken")
+
+    class Consumer(OpenConsumer):
+        permission_classes = (Broken,)
+
+    application = Consumer.as_asgi()
+    for _ in range(4):
+        client = WebsocketCommunicator(application, "/ws/")
+        await client.connect()
+        await client.assert_closed(4500)
+        await client.disconnect()
+    lines = find(logs, "Authentication failed with unexpected error")
+    assert [line["left_out"] for line in lines] == [0, 2]
+    assert all(line["exc_info"] for line in lines)
 
 
 def test_what_repeats_itself_is_one_line_a_second() -> None:

@@ -1,14 +1,15 @@
 """An action for the list of users: close their WebSocket connections.
 
-With "chanx" after the app of the user model in INSTALLED_APPS, Django's own admin site has it. For
-another site, or a ModelAdmin that is registered later: ``actions = [disconnect_users]``.
+The list on Django's own admin site has it by itself. For another site: put ``disconnect_users``
+into the ``actions`` of the ModelAdmin.
 """
 
-from typing import Any
+from typing import Any, Final
 
 from django.apps import apps
 from django.contrib import admin, messages
 from django.contrib.auth import get_user_model
+from django.core.signals import request_started
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy, ngettext
@@ -18,6 +19,8 @@ from chanx.exceptions import BrokerError
 from chanx.log import get_logger
 
 __all__ = ["disconnect_users"]
+
+_UID: Final = "chanx.admin"
 
 
 @admin.action(
@@ -43,14 +46,21 @@ def disconnect_users(
     model_admin.message_user(request, text % len(keys), messages.SUCCESS)
 
 
-def _add_action() -> None:
-    if not apps.is_installed("django.contrib.admin"):
-        return
+def _add_action(**kwargs: Any) -> None:
+    """Give the action to the admin of the user model, now or with the first request.
+
+    The app of the user model may come after "chanx" in INSTALLED_APPS.
+    """
     user_model = get_user_model()
     if admin.site.is_registered(user_model):
         model_admin = admin.site.get_model_admin(user_model)
-        # A list of its own: the one on the class is shared.
-        model_admin.actions = [*(model_admin.actions or ()), disconnect_users]
+        if disconnect_users not in (model_admin.actions or ()):
+            # A list of its own: the one on the class is shared.
+            model_admin.actions = [*(model_admin.actions or ()), disconnect_users]
+    if kwargs:
+        request_started.disconnect(dispatch_uid=_UID)
 
 
-_add_action()
+if apps.is_installed("django.contrib.admin"):
+    _add_action()
+    request_started.connect(_add_action, dispatch_uid=_UID)

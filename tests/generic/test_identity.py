@@ -7,9 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.contrib.auth.models import AnonymousUser, User
-from django.db import OperationalError
-from rest_framework.permissions import AllowAny
+from django.db import OperationalError, transaction
+from django.test import AsyncClient
+from rest_framework.authentication import SessionAuthentication, TokenAuthentication
+from rest_framework.authtoken.models import Token
+from rest_framework.permissions import AllowAny, IsAuthenticated
 
 from chanx.engine.stats import counters
 from chanx.generic import identity as identity_module
@@ -590,6 +594,104 @@ async def test_nothing_of_a_connection_is_left(desk: Desk, connect: Connect) -> 
     assert (len(home), home.knows(get_user_subject(7))) == (1, True)
     await second.disconnect()
     assert (len(home), home.knows(get_user_subject(7))) == (0, False)
+
+
+# --- with Django's own users, sessions and tokens -------------------------------------------------
+
+database = pytest.mark.django_db(transaction=True)
+
+
+class Guarded(OpenConsumer):
+    """Users of the site only; asked when there is an event, and else never."""
+
+    authentication_classes = (SessionAuthentication, TokenAuthentication)
+    permission_classes = (IsAuthenticated,)
+    recheck_interval = None
+
+    async def do_deactivate(self) -> None:
+        """Do it to oneself, and answer."""
+        self.user.is_active = False
+        await self.user.asave()
+        await self.send_json({"action": "done"})
+
+    async def do_roll_back(self) -> None:
+        """Do it, and undo it."""
+
+        def change() -> None:
+            with transaction.atomic():
+                self.user.is_active = False
+                self.user.save()
+                transaction.set_rollback(True)
+
+        await sync_to_async(change)()
+        await self.send_json({"action": "done"})
+
+
+async def make_user() -> tuple[User, AsyncClient, list[Any], list[Any]]:
+    """Return a user, a browser, and the headers of its session and of a token."""
+    user = await sync_to_async(User.objects.create_user)("ann", password="pass")
+    token = await Token.objects.acreate(user=user)
+    browser = AsyncClient()
+    await browser.aforce_login(user)
+    cookie = f"sessionid={browser.cookies['sessionid'].value}".encode()
+    by_token = [(b"authorization", f"Token {token.key}".encode())]
+    return user, browser, [(b"cookie", cookie)], by_token
+
+
+@database
+async def test_logout_ends_the_sockets_of_the_session_and_leaves_those_of_the_token(
+    desk: Desk, connect: Connect
+) -> None:
+    _, browser, by_session, by_token = await make_user()
+    session = await connect(Guarded.as_asgi(), headers=by_session)
+    token = await connect(Guarded.as_asgi(), headers=by_token)
+    # The cookie is not what lets this one in when it has gone.
+    both = await connect(Guarded.as_asgi(), headers=by_session + by_token)
+    await browser.alogout()
+    payload, code = await receive_end(session)
+    assert (payload["status_code"], code) == (403, 4403)  # as sessions name no challenge
+    for client in (token, both):
+        await client.send_message(PingMessage())
+        assert (await client.receive_json_from())["action"] == "pong"
+
+
+@database
+async def test_change_in_the_connections_own_handler(desk: Desk, connect: Connect) -> None:
+    _, _, _, by_token = await make_user()
+    client = await connect(Guarded.as_asgi(), headers=by_token)
+    await client.send_json_to({"action": "do", "payload": "roll_back"})
+    assert await client.receive_json_from(PATIENCE) == {"action": "done"}
+    assert counters.rechecks == {}
+    await client.send_json_to({"action": "do", "payload": "deactivate"})
+    messages = await client.receive_until_action("authentication", PATIENCE, inclusive=True)
+    assert messages[-1]["payload"]["status_code"] in (401, 403)
+    assert counters.rechecks == {"refused": 1}
+
+
+@database
+@pytest.mark.parametrize("what", ["user", "token", "password"])
+async def test_what_is_deleted_or_changed_ends_the_sockets_that_hang_on_it(
+    desk: Desk, connect: Connect, what: str
+) -> None:
+    user, _, by_session, by_token = await make_user()
+    session = await connect(Guarded.as_asgi(), headers=by_session)
+    token = await connect(Guarded.as_asgi(), headers=by_token)
+    match what:
+        case "user":
+            await user.adelete()
+            ended, stay = [session, token], []
+        case "token":
+            await Token.objects.filter(user=user).adelete()
+            ended, stay = [token], [session]
+        case _:
+            user.set_password("another")
+            await user.asave(update_fields=["password"])
+            ended, stay = [session], [token]
+    for client in ended:
+        assert (await receive_end(client))[1] in (4401, 4403)
+    for client in stay:
+        await client.send_message(PingMessage())
+        assert (await client.receive_json_from())["action"] == "pong"
 
 
 def test_consumers_without_a_user_need_none() -> None:

@@ -73,7 +73,8 @@ async def log_in(user: User, *, has_middleware: bool = False) -> dict[str, Any]:
     async def application(scope: Any, receive: Any, send: Any) -> None:
         found.append(scope)
 
-    await AuthMiddlewareStack(application)(scope, None, None)
+    stack: Any = AuthMiddlewareStack(application)
+    await stack(scope, None, None)
     return dict(found[0])
 
 

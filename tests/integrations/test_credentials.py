@@ -14,6 +14,7 @@ from chanx.integrations.credentials import (
     Credentials,
     find_credentials,
     make_bearer_subprotocol,
+    may_have_token,
     replace_credentials,
 )
 from chanx.testing import bearer_subprotocol
@@ -37,6 +38,8 @@ def make_scope(
 
 
 def find(scope: dict[str, Any], transports: Any = ALL) -> Credentials:
+    if not may_have_token(scope):
+        assert find_credentials(scope, transports, refuse) == (scope, False, None)
     return find_credentials(scope, transports, lambda scope: "Bearer")
 
 
@@ -55,8 +58,8 @@ def refuse(scope: Any) -> str:
 def test_a_handshake_without_a_token_stays_as_it_is() -> None:
     scope = make_scope(subprotocols=["chanx", "chanx.heartbeat"], query=b"a=1&b=%20")
     found = find_credentials(scope, ALL, refuse)
-    assert found == (scope, False, None)
     assert found.scope is scope
+    assert (found.has_token, found.problem) == (False, None)
 
 
 @pytest.mark.parametrize("header", [b"Bearer abc", b"Token abc", b"Basic YTpi", b"abc", b" a b\t"])

@@ -1,7 +1,9 @@
 """What happens to users, sessions and tokens, and what the connections are told of it."""
 
+import asyncio
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -317,6 +319,28 @@ def test_many_events_at_once_are_few_on_the_way(recorder: Recorder) -> None:
     background.stop()
     assert set(get_subjects(recorder)) == {get_user_subject(user.pk) for user in users}
     assert len(recorder.sent) < 100
+
+
+@database
+def test_layer_that_hangs_holds_up_no_view(recorder: Recorder, ann: User) -> None:
+    """Nor does what is announced meanwhile get lost."""
+    is_called, release = threading.Event(), threading.Event()
+    original = recorder.group_send
+
+    async def hang(group: str, message: dict[str, Any]) -> None:
+        is_called.set()
+        await asyncio.to_thread(release.wait)
+        await original(group, message)
+
+    recorder.group_send = hang  # type: ignore[method-assign]  # for this layer alone
+    with transaction.atomic():
+        ann.save()
+    assert is_called.wait(10)
+    ann.delete()
+    assert recorder.sent == []
+    release.set()
+    background.stop()
+    assert len(recorder.sent) == 2
 
 
 def test_more_than_there_is_room_for_means_everybody(

@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.utils.encoders import JSONEncoder
 
-from chanx.generic.failures import log_failure
+from chanx.generic.failures import AuthenticationTooLate, log_failure
 from chanx.generic.handshake_view import (
     HandshakeView,
     Step,
@@ -43,10 +43,6 @@ _ATTEMPT: Final = "chanx.authentication"
 """Where a scope says that it is of a re-check or a renewal."""
 
 _HEADERS: Final = ("WWW-Authenticate", "Retry-After")
-
-
-class AuthenticationTooLate(TimeoutError):
-    """Authentication was not done at its deadline. Whether it fails is not known."""
 
 
 @dataclass
@@ -132,10 +128,7 @@ class ChanxWebsocketAuthenticator:
         try:
             return await self.check(scope)
         except Exception as error:
-            if isinstance(error, AuthenticationTooLate):
-                get_logger().error("Authentication took too long", seconds=_DEADLINE)
-            else:
-                log_failure(get_logger(), error)
+            log_failure(get_logger(), error)
             return AuthenticationResult(
                 False, 500, "Internal Server Error", {"detail": "Internal server error"}
             )
@@ -223,7 +216,8 @@ class ChanxWebsocketAuthenticator:
         Called in the thread of the other checks. The default knows the tokens of simplejwt, PyJWT,
         knox and the OAuth toolkit.
         """
-        return read_expiry(request.auth)
+        auth: Any = request.auth
+        return None if auth is None else read_expiry(auth)
 
     def looks_up_object(self) -> bool:
         """Tell whether there is a queryset: the attribute, or an override of ``get_queryset``."""
@@ -275,15 +269,13 @@ class ChanxWebsocketAuthenticator:
         """Tell whether a token that was refused after authentication is somebody else's."""
         if view is None or self._user is None or view.refused_by in (None, "authentication"):
             return False
-        return not _is_same(self._user, view.get_user())
+        return not _is_same(self._user, view.user)
 
     def _keep(self, view: HandshakeView) -> None:
         """Remember what an attempt that succeeded has found."""
-        self._user = view.get_user()
-        self.expires_at = view.expires_at
-        has_identity = view.request.auth is not None or self._user.is_authenticated
-        self.needs_rechecks = view.checks_with_io or (
-            bool(view.authentication_classes) and has_identity
+        self._user, self.expires_at = view.user, view.expires_at
+        self.needs_rechecks = view.checks_with_io or bool(
+            view.authentication_classes and (not view.is_anonymous or view.request.auth is not None)
         )
 
 
@@ -303,14 +295,14 @@ async def _run_within_deadline(view: HandshakeView, scope: Mapping[str, Any]) ->
                 view.run_checks(scope)
     except TimeoutError as error:
         if limit.expired():
-            raise AuthenticationTooLate from error
+            raise AuthenticationTooLate(_DEADLINE) from error
         raise
 
 
 def _make_result(view: HandshakeView) -> AuthenticationResult:
     if view.has_passed:
-        user = view.get_user()
-        return AuthenticationResult(True, 200, "OK", {"detail": "OK"}, user=user, obj=view.obj)
+        data = {"detail": "OK"}
+        return AuthenticationResult(True, 200, "OK", data, user=view.user, obj=view.obj)
     response: Response | None = view.refusal
     if response is None:
         raise TypeError("Whoever is refused needs a response")

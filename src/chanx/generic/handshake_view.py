@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache, partial
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal, NamedTuple, cast
 
 from asgiref.sync import async_to_sync
 from django.db.models import QuerySet
@@ -24,6 +24,7 @@ from rest_framework.response import Response
 from chanx.integrations.credentials import (
     Credentials,
     find_credentials,
+    may_have_token,
     replace_credentials,
 )
 from chanx.integrations.request import make_request
@@ -45,6 +46,8 @@ AUTH_METHODS: Final = ("get", "post", "put", "patch", "delete", "options", "head
 Step = Literal["anonymous", "authentication", "permission", "throttle", "object"]
 """What a client was refused by. "anonymous": nothing was wrong with its credentials, for it had
 none, and the permissions want somebody."""
+
+_RENDERER: Final = JSONRenderer()
 
 _ASYNC_PERMISSION: Final = (
     "{0.__name__} has an async permission method, whose coroutine would pass for a yes: make it "
@@ -70,7 +73,11 @@ class HandshakeView(GenericAPIView[Any]):
     """
 
     filter_backends = ()
+    parser_classes = ()  # a handshake has no body
     format_kwarg = None
+    user: Any = None
+    """Who it is, once that is known; AnonymousUser for nobody."""
+    is_anonymous = True
     obj: Any = None
     has_passed = False
     """All checks have passed: set at the one place where they have."""
@@ -102,9 +109,7 @@ class HandshakeView(GenericAPIView[Any]):
     @property
     def checks_with_io(self) -> bool:
         """What is checked after authentication may ask a database."""
-        return self.find_object is not None or any(
-            permission not in _PERMISSIONS_WITHOUT_IO for permission in self.permission_classes
-        )
+        return self.find_object is not None or _look_at(*self.permission_classes).have_io
 
     def needs_thread(self) -> bool:
         """Tell whether ``run_checks`` may have to wait for something."""
@@ -118,9 +123,8 @@ class HandshakeView(GenericAPIView[Any]):
 
     def start(self, scope: Mapping[str, Any]) -> None:
         """Make the request. Raises TypeError for permissions that cannot be asked."""
-        for permission in self.permission_classes:
-            if _has_async_method(permission):
-                raise TypeError(_ASYNC_PERMISSION.format(find_async_permissions([permission])[0]))
+        if asynchronous := _look_at(*self.permission_classes).asynchronous:
+            raise TypeError(_ASYNC_PERMISSION.format(asynchronous))
         url_route = scope.get("url_route", {})
         self.args, self.kwargs = url_route.get("args", ()), url_route.get("kwargs", {})
         self.headers = {}
@@ -131,7 +135,7 @@ class HandshakeView(GenericAPIView[Any]):
         # place for the token; which sites may open sockets is for an origin check to say.
         request._dont_enforce_csrf_checks = True
         self.request = self.initialize_request(request, *self.args, **self.kwargs)
-        self.request.accepted_renderer = JSONRenderer()
+        self.request.accepted_renderer = _RENDERER
         self.request.accepted_media_type = JSONRenderer.media_type
         self.request.version = self.request.versioning_scheme = None
         self._is_started = True
@@ -181,8 +185,7 @@ class HandshakeView(GenericAPIView[Any]):
             self._check_token()
             _make_callable_in_thread(self.request.authenticators or ())
             self.perform_authentication(self.request)
-            # A class may return a lazy user: loaded here, where the database may be asked.
-            getattr(self.request.user, "is_authenticated", None)
+            self._load_user()
             step = "permission"
             self.check_permissions(self.request)
             step = "throttle"
@@ -197,15 +200,20 @@ class HandshakeView(GenericAPIView[Any]):
         except Exception as error:
             self._refuse(error, step)
 
-    def get_user(self) -> Any:
-        """Return the user, who is AnonymousUser also where DRF has None for nobody."""
-        # Imported here: the module with the models cannot be imported before Django is set up.
-        from django.contrib.auth.models import AnonymousUser
-
+    def _load_user(self) -> None:
         user: Any = self.request.user
-        return AnonymousUser() if user is None else user
+        if user is None:  # DRF can be told to have this for nobody
+            # Imported here: the module with the models cannot be imported before Django is set up.
+            from django.contrib.auth.models import AnonymousUser
+
+            user = AnonymousUser()
+        # A class may return a lazy user: loaded here, where the database may be asked.
+        self.is_anonymous = not getattr(user, "is_authenticated", False)
+        self.user = user
 
     def _find_credentials(self, scope: Mapping[str, Any]) -> Credentials:
+        if self.token is None and not may_have_token(scope):
+            return Credentials(scope, has_token=False)
         transports = self.transports
         if transports is None:
             transports = chanx_settings.TOKEN_TRANSPORTS
@@ -305,16 +313,26 @@ def _call(method: Any, request: Request) -> Any:
 
 def _decide(answer: Any, permission: Any) -> Any:
     """Return a permission's answer. Raises TypeError for a coroutine, which DRF takes for a yes."""
-    if not inspect.isawaitable(answer):
+    if answer is True or not inspect.isawaitable(answer):
         return answer
     if inspect.iscoroutine(answer):
         answer.close()
     raise TypeError(_ASYNC_PERMISSION.format(type(permission)))
 
 
-@lru_cache(maxsize=256)
-def _has_async_method(permission: Any) -> bool:
-    return bool(find_async_permissions([permission]))
+class _Looks(NamedTuple):
+    """What is seen of permission classes before they are asked."""
+
+    have_io: bool
+    """One may have to wait for something, as far as is known."""
+    asynchronous: type[Any] | None
+    """One that cannot be asked."""
+
+
+@lru_cache(maxsize=1024)
+def _look_at(*classes: Any) -> _Looks:
+    have_io = not _PERMISSIONS_WITHOUT_IO.issuperset(classes)
+    return _Looks(have_io, next(iter(find_async_permissions(classes)), None))
 
 
 def find_async_permissions(classes: Iterable[Any]) -> list[type[Any]]:

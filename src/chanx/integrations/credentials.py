@@ -16,6 +16,7 @@ __all__ = [
     "Credentials",
     "find_credentials",
     "make_bearer_subprotocol",
+    "may_have_token",
     "replace_credentials",
 ]
 
@@ -29,6 +30,7 @@ MAX_TOKEN: Final = 8192
 _MALFORMED: Final = "The token is malformed."
 _DISAGREEING: Final = "The tokens of this handshake disagree."
 _AUTHORIZATION: Final = b"authorization"
+_LENGTH: Final = len(_AUTHORIZATION)
 _QUERY_KEY: Final = b"token"
 
 GetScheme = Callable[[Mapping[str, Any]], str]
@@ -49,6 +51,19 @@ class Credentials(NamedTuple):
 
 class _TokenError(ValueError):
     """A token that cannot be used."""
+
+
+def may_have_token(scope: Mapping[str, Any]) -> bool:
+    """Tell whether it is worth looking for a token: quick, and True more often than needed."""
+    for name, _ in scope.get("headers") or ():
+        if len(name) == _LENGTH and _is_authorization(name):
+            return True
+    for name in scope.get("subprotocols") or ():
+        if name.startswith(BEARER_PREFIX):
+            return True
+    query = scope.get("query_string")
+    # With the other letters of its name, "token" has a "%" in it.
+    return query is not None and (_QUERY_KEY in query or b"%" in query)
 
 
 def find_credentials(

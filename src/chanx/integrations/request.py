@@ -1,7 +1,7 @@
 """The Django request that authentication and permission classes get to see."""
 
 from collections.abc import Mapping
-from functools import partial
+from functools import cached_property
 from importlib import import_module
 from io import BytesIO
 from typing import Any, Final, cast
@@ -20,30 +20,57 @@ __all__ = ["make_fresh_scope", "make_request"]
 _HTTP_SCHEMES: Final = {"ws": "http", "wss": "https"}
 
 
+# Two of its attributes are typed as such, and are properties here.
+_Request: Any = ASGIRequest
+
+
+class _HandshakeRequest(_Request):  # type: ignore[misc]  # the base is Any
+    """A request whose session and user are read from the cookie when somebody asks for them."""
+
+    @cached_property
+    def session(self) -> Any:
+        """The session of the cookie, or an empty one."""
+        return _open_session(_get_cookie(self))
+
+    @cached_property
+    def user(self) -> Any:
+        """The user of the session, who is anonymous if it is not valid."""
+        return _load_user(self)
+
+    async def auser(self) -> Any:
+        """Return the user, as Django's middleware has it for asynchronous views."""
+
+        def load() -> Any:
+            getattr(self.user, "is_authenticated", None)
+            return self.user
+
+        return await sync_to_async(load)()
+
+
 def make_request(scope: Mapping[str, Any], method: str) -> ASGIRequest:
     """Return a request with the handshake's path, headers, cookies, query string and addresses.
 
     ``session`` and ``user`` are those that Channels' middleware put into the scope; without it they
     are read from the session cookie when somebody asks for them.
     """
-    request = ASGIRequest(
+    query = scope.get("query_string", b"")
+    request: ASGIRequest = _HandshakeRequest(
         {
             "headers": [],
             **scope,
             # Django would decode it strictly, and it may hold any bytes.
-            "query_string": _decode_query(scope),
+            "query_string": query.decode(errors="replace") if isinstance(query, bytes) else query,
             "type": "http",
             "method": method.upper(),
             "scheme": _HTTP_SCHEMES.get(scope.get("scheme", "ws"), "http"),
         },
         BytesIO(),
     )
-    # Not "or": asking a lazy session or user for its truth would load it, here and now.
-    session: Any = SimpleLazyObject(lambda: _open_session(_get_cookie(request)))
-    user: Any = SimpleLazyObject(lambda: _load_user(request))
-    request.session = scope.get("session", session)
-    request.user = scope.get("user", user)
-    request.auser = partial(_aget_user, request)  # as Django's middleware has it
+    # Lazy ones are taken as they are: asking one for its truth would load it, here and now.
+    if "session" in scope:
+        request.session = scope["session"]
+    if "user" in scope:
+        request.user = scope["user"]
     return request
 
 
@@ -72,11 +99,6 @@ def make_fresh_scope(scope: Mapping[str, Any], *, without_session: bool = False)
     request = HttpRequest()
     request.session = cast("SessionBase", fresh["session"])
     return fresh
-
-
-def _decode_query(scope: Mapping[str, Any]) -> str:
-    query = scope.get("query_string", b"")
-    return query.decode(errors="replace") if isinstance(query, bytes) else query
 
 
 # --- session --------------------------------------------------------------------------------------
@@ -148,14 +170,6 @@ def _load_user(request: HttpRequest) -> Any:
     reader = HttpRequest()
     reader.session = cast("SessionBase", _Unchanged(request.session))
     return get_user(reader)
-
-
-async def _aget_user(request: HttpRequest) -> Any:
-    def load() -> Any:
-        getattr(request.user, "is_authenticated", None)
-        return request.user
-
-    return await sync_to_async(load)()
 
 
 def _reload(user: Any) -> Any:
