@@ -186,6 +186,14 @@ async def test_session_that_runs_out_silently(auth_site: AuthSite, stack: str) -
         check_ended(await wait_for_end(client), 401 if stack == "none" else 403)
 
 
+async def test_session_that_expires(auth_site: AuthSite) -> None:
+    user = await auth_site.make_user()
+    session = await auth_site.log_in(user)
+    async with connect(auth_site.server, "/ws/often/", with_session(session)) as client:
+        await auth_site.post("/sessions/expire/", session=session)
+        check_ended(await wait_for_end(client), 403)
+
+
 async def test_nothing_comes_after_the_end(auth_site: AuthSite) -> None:
     """Of what was said in its group and by its own messages: the refusal is the last."""
     user, other = await auth_site.make_user(), await auth_site.make_user()
