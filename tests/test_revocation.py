@@ -313,7 +313,14 @@ class Admin(ModelAdmin):  # type: ignore[type-arg]  # which is not subscriptable
         super().__init__(User, admin.AdminSite())
         self.told: list[tuple[str, int]] = []
 
-    def message_user(self, request: Any, message: Any, level: Any = 20, **kwargs: Any) -> None:
+    def message_user(
+        self,
+        request: Any,
+        message: Any,
+        level: Any = 20,
+        extra_tags: str = "",
+        fail_silently: bool = False,
+    ) -> None:
         """Keep it."""
         self.told.append((str(message), level))
 

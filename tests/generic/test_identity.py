@@ -297,7 +297,7 @@ async def test_wall_clock_that_is_set_forward_is_noticed(
 ) -> None:
     monkeypatch.setattr(identity_module, "_LONGEST", 0.01)
     now = [time.time()]
-    monkeypatch.setattr(identity_module.time, "time", lambda: now[0])
+    monkeypatch.setattr(time, "time", lambda: now[0])
     desk.expires_at = now[0] + 3600
     client = await connect(make(desk).as_asgi())
     await client.send_message(PingMessage())

@@ -19,7 +19,6 @@ from django.test import Client, TestCase
 from django.utils import timezone
 from rest_framework.authtoken.models import Token, TokenProxy
 
-from chanx.exceptions import BrokerUnavailable
 from chanx.integrations import announce as announce_module
 from chanx.integrations import signals
 from chanx.integrations.announce import get_session_subject, get_user_subject
@@ -272,12 +271,15 @@ class Recorder(BaseChannelLayer):
         super().__init__()
         self.sent: list[dict[str, Any]] = []
         self.error: Exception | None = None
+        self.was_asked, self.was_sent = threading.Event(), threading.Semaphore(0)
 
     async def group_send(self, group: str, message: dict[str, Any]) -> None:
         assert group == "chanx.control"
+        self.was_asked.set()
         if self.error:
             raise self.error
         self.sent.append(message)
+        self.was_sent.release()
 
     async def new_channel(self, prefix: str = "specific.") -> str:
         return f"{prefix}x"
@@ -363,16 +365,32 @@ def test_layer_that_fails_is_logged_and_not_raised(recorder: Recorder, logs: lis
     recorder.error = None
     announce_module.announce(["user:2"])
     background.stop()
-    assert get_subjects(recorder) == ["user:2"]
+    assert sorted(get_subjects(recorder)) == ["user:1", "user:2"]
 
 
-def test_layer_that_is_refused_for_now_is_only_logged(recorder: Recorder, logs: list[Any]) -> None:
-    recorder.error = BrokerUnavailable("not now")
+def test_what_could_not_be_sent_is_sent_when_the_layer_is_back_and_once_more(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(announce_module, "_ONCE_MORE", 0.0)
+    recorder.error = ConnectionError("Redis is down")
     announce_module.announce(["user:1"])
+    assert recorder.was_asked.wait(10)
+    recorder.error = None
+    for _ in range(2):
+        assert recorder.was_sent.acquire(timeout=10)
     background.stop()
-    assert [line["log_level"] for line in logs if line["event"].startswith("Could not tell")] == [
-        "warning"
-    ]
+    assert get_subjects(recorder) == ["user:1", "user:1"]
+
+
+def test_what_is_kept_too_long_or_is_a_mistake_is_dropped(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(announce_module, "_KEPT", -1.0)
+    for error in (ConnectionError("Redis is down"), TypeError("a mistake")):
+        recorder.error = error
+        announce_module.announce(["user:1"])
+        background.stop()
+        assert len(announce_module._outgoing) == 0
 
 
 def test_nothing_is_started_where_no_layer_is_shared(layer: Any) -> None:

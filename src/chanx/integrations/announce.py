@@ -1,9 +1,12 @@
 """Telling all processes that somebody's rights may have changed.
 
 What is announced while an earlier announcement is on its way goes out together, so that an import
-of many users is a few events. The caller waits for nothing.
+of many users is a few events. The caller waits for nothing. While a layer is away, what could not
+be sent is kept for a time, and sent when it is back.
 """
 
+import asyncio
+import itertools
 import os
 import threading
 from collections.abc import Iterable
@@ -11,7 +14,8 @@ from typing import Any, Final
 
 from django.utils.crypto import salted_hmac
 
-from chanx.exceptions import BrokerError
+from chanx.engine.recovery import get_delay
+from chanx.exceptions import BrokerError, BrokerUnavailable
 from chanx.integrations.background import background
 from chanx.integrations.control import act_here
 from chanx.integrations.control_request import get_shared_aliases, tell
@@ -35,6 +39,11 @@ EVERYBODY: Final = "*"
 _SESSION: Final = "session:"
 _BATCH: Final = 500
 """Subjects of one event, at up to 60 bytes."""
+_KEPT: Final = 120.0
+"""Seconds for which sending is tried again; processes then find out by their own re-checks."""
+_ONCE_MORE: Final = 3.0
+"""Seconds after an outage until what was kept is sent a second time: layers that publish and forget
+come back by themselves, a second later than those who publish, and tell nobody."""
 _MAX_WAITING: Final = 10_000
 """Subjects that wait to be sent. Beyond it everybody is re-checked, which is slow and right."""
 
@@ -65,17 +74,30 @@ class _Outgoing:
         self._lock = threading.Lock()
         self._waiting: dict[str, None] = {}
         self._is_sending = False
+        self._failing_since: float | None = None
+        self._tries = 0
+        self._once_more: set[str] = set()
+        """Subjects that could not be sent at first."""
         self._log_limit = RepeatLimit()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
 
     def put(self, subjects: Iterable[str]) -> None:
         """Have the subjects sent soon. For any thread."""
         with self._lock:
-            self._waiting.update(dict.fromkeys(subjects))
-            if len(self._waiting) > _MAX_WAITING:
-                self._waiting = {EVERYBODY: None}
+            self._keep(subjects)
             if self._is_sending:
                 return
             self._is_sending = True
+        self._start()
+
+    def _keep(self, subjects: Iterable[str]) -> None:
+        self._waiting.update(dict.fromkeys(subjects))
+        if len(self._waiting) > _MAX_WAITING:
+            self._waiting = {EVERYBODY: None}
+
+    def _start(self) -> None:
         try:
             background.start(self._send())
         except BaseException:
@@ -83,18 +105,50 @@ class _Outgoing:
             raise
 
     async def _send(self) -> None:
-        while True:
-            with self._lock:
-                batch = list(self._waiting)[:_BATCH]
-                for subject in batch:
-                    del self._waiting[subject]
-                if not batch:
-                    self._is_sending = False
-                    return
+        while batch := self._get_batch():
             try:
                 await tell(RECHECK, {"subjects": batch})
-            except Exception as error:
+            except BrokerUnavailable as error:
                 self._log_failure(error, len(batch))
+                self._try_later(batch)
+                return
+            except Exception as error:
+                self._log_failure(error, len(batch))  # which trying again would not help
+            self._end_outage()
+
+    def _end_outage(self) -> None:
+        self._failing_since, self._tries = None, 0
+        if self._once_more:
+            subjects, self._once_more = self._once_more, set()
+            asyncio.get_running_loop().call_later(_ONCE_MORE, self.put, subjects)
+
+    def _get_batch(self) -> list[str]:
+        with self._lock:
+            batch = list(itertools.islice(self._waiting, _BATCH))
+            for subject in batch:
+                del self._waiting[subject]
+            self._is_sending = bool(batch)
+        return batch
+
+    def _try_later(self, batch: list[str]) -> None:
+        """Keep what was not sent, and end this try: nobody is to wait for the next one.
+
+        At the end of the process, which waits for what runs, there is none.
+        """
+        loop = asyncio.get_running_loop()
+        if self._failing_since is None:
+            self._failing_since = loop.time()
+        with self._lock:
+            self._is_sending = False
+            if loop.time() - self._failing_since > _KEPT:
+                self._waiting.clear()
+                self._once_more.clear()
+                self._failing_since, self._tries = None, 0
+                return
+            self._keep(batch)
+            self._once_more = set(self._waiting)
+        self._tries += 1
+        loop.call_later(get_delay(self._tries), self.put, ())
 
     def _log_failure(self, error: Exception, count: int) -> None:
         left_out = self._log_limit.admit(type(error).__name__)
@@ -116,8 +170,7 @@ if hasattr(os, "register_at_fork"):
 def announce(subjects: Iterable[str]) -> None:
     """Have the connections of these subjects re-checked at once, here and in all processes.
 
-    Never raises for a channel layer: a process that could not be told re-checks its connections
-    when it is back. For any thread.
+    Never raises for a channel layer. For any thread.
     """
     subjects = list(subjects)
     act_here(RECHECK, {"subjects": subjects})
