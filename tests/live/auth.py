@@ -9,7 +9,7 @@ import time
 import urllib.parse
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -202,11 +202,16 @@ class Answer:
 
 
 async def send_handshake(
-    server: Server, path: str, headers: Iterable[tuple[str, str | bytes]] = ()
+    server: Server,
+    path: str,
+    headers: Sequence[tuple[str, str | bytes]] = (),
+    *,
+    until: bytes = b"",
 ) -> Answer:
     """Send the request of a handshake with headers as they are, good or bad.
 
-    The answer is read, with its body if it is no 101, and the connection closed.
+    The answer is read, with its body if it is no 101, and the connection closed; after a 101 what
+    comes is read up to ``until``.
     """
     head = [
         f"GET {path} HTTP/1.1".encode(),
@@ -223,7 +228,10 @@ async def send_handshake(
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         try:
             writer.write(b"\r\n".join([*head, b"", b""]))
-            return await _read_answer(reader)
+            answer = await _read_answer(reader)
+            if answer.status == 101 and until:
+                await reader.readuntil(until)
+            return answer
         finally:
             writer.close()
 
