@@ -121,6 +121,24 @@ async def test_a_foreign_origin_costs_no_query(auth_site: AuthSite) -> None:
     assert await auth_site.count_lane_calls() == before
 
 
+async def test_every_host_is_allowed_and_not_every_origin(
+    auth_database: Path, tmp_path: Path
+) -> None:
+    environment = {"AUTH_ALLOWED_HOSTS": '["*"]'}
+    with serve(auth_database, tmp_path, environment=environment) as site:
+        headers = await add_session(site)
+        host = ("Host", "own.test:8443")
+        for origin, status in [
+            ("https://own.test:8443", 101),
+            ("https://evil.test", 403),
+            ("https://sub.own.test:8443", 403),
+        ]:
+            with_origin: Headers = [*headers, host, ("Origin", origin)]
+            answer = await send_handshake(site.server, "/ws/session/", with_origin)
+            assert answer.status == status, origin
+    assert site.server.tracebacks == 0, site.server.output
+
+
 async def test_setting_and_log(auth_database: Path, tmp_path: Path) -> None:
     chanx = {"ALLOWED_ORIGINS": ["https://partner.test"]}
     with serve(auth_database, tmp_path, chanx=chanx) as site:

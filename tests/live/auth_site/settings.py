@@ -9,7 +9,9 @@ from tests.live.site.settings import *  # noqa: F403  # the log, and what else a
 from tests.live.site.settings import CHANX as LIVE_CHANX
 
 SECRET_KEY = AUTH_SECRET_KEY
-ALLOWED_HOSTS = ["127.0.0.1", "allowed.test", ".subdomains.test"]
+ALLOWED_HOSTS = json.loads(
+    os.environ.get("AUTH_ALLOWED_HOSTS", '["127.0.0.1", "allowed.test", ".subdomains.test"]')
+)
 CSRF_TRUSTED_ORIGINS = ["https://trusted.test:8443", "https://*.trusted.test"]
 
 INSTALLED_APPS = [
