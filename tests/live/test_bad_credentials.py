@@ -249,7 +249,8 @@ async def test_renewal_does_not_tell_tokens_apart(auth_site: AuthSite) -> None:
 FLOOD = 1500
 AT_ONCE = 50
 CLOSE_4401 = b"\x88\x02\x11\x31"
-"""The frame (RFC 6455, 5.5.1)."""
+CLOSE_4408 = b"\x88\x02\x11\x38"
+"""The frames (RFC 6455, 5.5.1)."""
 THREADS_MORE = 16
 KIB_MORE = 40 * 1024
 
@@ -300,4 +301,25 @@ async def test_flood_of_wrong_tokens(auth_database: Path, tmp_path: Path, path: 
     ours = [line for line in site.server.output.splitlines() if line.startswith("{")]
     assert len(ours) <= len(lines) + 10
     assert "wrong" not in "".join(ours)
+    assert site.server.tracebacks == 0, site.server.output
+
+
+async def test_flood_of_clients_that_say_nothing(auth_database: Path, tmp_path: Path) -> None:
+    """Each has its time to send a token; then nothing is left of it."""
+    with serve(auth_database, tmp_path) as site:
+        user = await site.make_user()
+        begun = time.monotonic()
+        attackers = asyncio.gather(
+            *(send_handshake(site.server, "/ws/impatient/", until=CLOSE_4408) for _ in range(200))
+        )
+        async with connect(site.server, "/ws/token/", with_token(user.token)) as client:
+            assert (await client.ask("ping"))["action"] == "pong"
+            await attackers
+            assert (await client.ask("ping"))["action"] == "pong"
+        seconds = time.monotonic() - begun
+        stats = await site.post("/stats/")
+    assert stats["counters"]["connections_refused"] == {"authentication": 200}
+    lines = find_lines(site.server, "Refused a connection")
+    assert 1 <= len(lines) <= 2 + seconds
+    assert lines[0]["setting"] == "AUTHENTICATION_TIMEOUT"
     assert site.server.tracebacks == 0, site.server.output

@@ -51,15 +51,14 @@ ASGI_APPLICATION = "tests.live.auth_site.asgi.application"
 AUTH_USER_MODEL = "auth_site.Account"
 # Users come and go in each test; a slow hash would be most of its time.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-DATABASES: dict[str, Any] = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": os.environ.get("AUTH_DATABASE", ":memory:"),
-        # Writers wait for each other: IMMEDIATE, as a transaction that only becomes a writer later
-        # fails at once.
-        "OPTIONS": {"timeout": 30, "transaction_mode": "IMMEDIATE"},
-    }
+_DATABASE: Any = {
+    "ENGINE": "django.db.backends.sqlite3",
+    "NAME": os.environ.get("AUTH_DATABASE", ":memory:"),
+    # Writers wait for each other: IMMEDIATE, as a transaction that only becomes a writer later
+    # fails at once.
+    "OPTIONS": {"timeout": 30, "transaction_mode": "IMMEDIATE"},
 }
+DATABASES = {"default": _DATABASE}
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
