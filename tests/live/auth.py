@@ -9,7 +9,7 @@ import time
 import urllib.parse
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any
 import jwt
 
 from tests.live.auth_site.constants import SECRET_KEY
+from tests.live.clients import Client, read_refusal
 from tests.live.processes import DEADLINE, Process, Server, start_uvicorn
 
 __all__ = [
@@ -26,11 +27,16 @@ __all__ = [
     "Answer",
     "AuthSite",
     "User",
+    "check_ended",
+    "check_lives",
     "encode_bearer",
+    "get_rechecks",
     "make_jwt",
     "migrate",
     "send_handshake",
     "serve",
+    "wait_for_end",
+    "wait_for_rechecks",
     "with_session",
     "with_token",
 ]
@@ -202,11 +208,16 @@ class Answer:
 
 
 async def send_handshake(
-    server: Server, path: str, headers: Iterable[tuple[str, str | bytes]] = ()
+    server: Server,
+    path: str,
+    headers: Sequence[tuple[str, str | bytes]] = (),
+    *,
+    until: bytes = b"",
 ) -> Answer:
     """Send the request of a handshake with headers as they are, good or bad.
 
-    The answer is read, with its body if it is no 101, and the connection closed.
+    The answer is read, with its body if it is no 101, and the connection closed; after a 101 what
+    comes is read up to ``until``.
     """
     head = [
         f"GET {path} HTTP/1.1".encode(),
@@ -223,7 +234,10 @@ async def send_handshake(
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         try:
             writer.write(b"\r\n".join([*head, b"", b""]))
-            return await _read_answer(reader)
+            answer = await _read_answer(reader)
+            if answer.status == 101 and until:
+                await reader.readuntil(until)
+            return answer
         finally:
             writer.close()
 
@@ -250,3 +264,35 @@ async def _read_chunks(reader: asyncio.StreamReader) -> bytes:
         body += await reader.readexactly(size)
         await reader.readline()
     return body
+
+
+async def wait_for_end(client: Client) -> tuple[dict[str, Any], int]:
+    """Wait until the server ends it; return what the one message says, and the close code."""
+    return read_refusal(*await client.receive_until_closed())
+
+
+def check_ended(ended: tuple[dict[str, Any], int], status: int) -> None:
+    """Check that a connection was ended with this status."""
+    payload, code = ended
+    assert (payload["status_code"], code) == (status, 4000 + status)
+
+
+async def check_lives(client: Client, user: User) -> None:
+    """Check that a connection is still this user's."""
+    me = (await client.ask("who"))["payload"]
+    assert me["user"] == me["request_user"] == user.email
+
+
+async def get_rechecks(site: AuthSite, outcome: str) -> int:
+    """Return how many checks of live connections have ended so."""
+    stats = await site.post("/stats/")
+    count: int = stats["counters"]["rechecks"].get(outcome, 0)
+    return count
+
+
+async def wait_for_rechecks(site: AuthSite, outcome: str, more: int) -> None:
+    """Wait until so many more have ended so: ask until it is so."""
+    async with asyncio.timeout(DEADLINE):
+        before = await get_rechecks(site, outcome)
+        while await get_rechecks(site, outcome) < before + more:
+            pass

@@ -208,6 +208,19 @@ async def test_queryset_that_depends_on_the_user(auth_site: AuthSite) -> None:
     assert (refusals[0][0]["status_code"], refusals[0][1]) == (404, 4404)
 
 
+@pytest.mark.parametrize(
+    ("path", "hops"), [("no-classes", 0), ("token", 1), ("allow-any", 1), ("rooms/{}", 1)]
+)
+async def test_handshake_takes_one_trip_to_a_thread_or_none(
+    auth_site: AuthSite, path: str, hops: int
+) -> None:
+    user = await auth_site.make_user()
+    room = await auth_site.make_room(user)
+    before = await auth_site.count_lane_calls()
+    await ask_who(auth_site, f"/ws/{path.format(room)}/", with_token(user.token))
+    assert await auth_site.count_lane_calls() == before + hops
+
+
 # --- nobody ---------------------------------------------------------------------------------------
 
 

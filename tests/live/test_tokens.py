@@ -1,10 +1,19 @@
 """Tokens of browsers, which cannot set headers: as a subprotocol, in a message, in the URL."""
 
 import json
+from pathlib import Path
 
 import pytest
 
-from tests.live.auth import AuthSite, User, encode_bearer, make_jwt, send_handshake, with_token
+from tests.live.auth import (
+    AuthSite,
+    check_lives,
+    encode_bearer,
+    make_jwt,
+    send_handshake,
+    serve,
+    with_token,
+)
 from tests.live.clients import Client, connect, get_refusal, read_refusal
 from tests.live.conftest import find_lines
 
@@ -20,11 +29,6 @@ async def authenticate(site: AuthSite, path: str, token: str) -> Client:
     return client
 
 
-async def check_is(client: Client, user: User) -> None:
-    me = (await client.ask("who"))["payload"]
-    assert me["user"] == me["request_user"] == user.email
-
-
 # --- as a subprotocol -----------------------------------------------------------------------------
 
 
@@ -35,7 +39,7 @@ async def test_token_as_subprotocol(auth_site: AuthSite, path: str, order: int) 
     offered = ["chanx", encode_bearer(f"Token {user.token}")][::order]
     async with connect(auth_site.server, path, subprotocols=offered) as client:
         assert client.websocket.subprotocol == "chanx"
-        await check_is(client, user)
+        await check_lives(client, user)
 
 
 async def test_bare_token_gets_the_scheme_of_the_first_class(auth_site: AuthSite) -> None:
@@ -43,7 +47,7 @@ async def test_bare_token_gets_the_scheme_of_the_first_class(auth_site: AuthSite
     for path, token in [("token", user.token), ("jwt", make_jwt(user))]:
         offered = ["chanx", encode_bearer(token)]
         async with connect(auth_site.server, f"/ws/{path}/", subprotocols=offered) as client:
-            await check_is(client, user)
+            await check_lives(client, user)
 
 
 async def test_token_is_never_echoed(auth_site: AuthSite) -> None:
@@ -71,7 +75,7 @@ async def test_wrong_token_as_subprotocol(auth_site: AuthSite) -> None:
 async def test_token_in_the_first_message(auth_site: AuthSite, stack: str) -> None:
     user = await auth_site.make_user()
     client = await authenticate(auth_site, f"/{stack}/message/?group=tokens", make_jwt(user))
-    await check_is(client, user)
+    await check_lives(client, user)
     said = await client.ask("say", "hello")
     assert said["payload"] == "hello"
     await client.close()
@@ -81,7 +85,7 @@ async def test_header_makes_the_first_message_unnecessary(auth_site: AuthSite) -
     user = await auth_site.make_user()
     headers = with_token(make_jwt(user), "Bearer")
     async with connect(auth_site.server, "/ws/message/", headers) as client:
-        await check_is(client, user)
+        await check_lives(client, user)
 
 
 async def test_nothing_else_is_handled_before(auth_site: AuthSite) -> None:
@@ -96,7 +100,7 @@ async def test_nothing_else_is_handled_before(auth_site: AuthSite) -> None:
         assert answer == {"action": "error", "payload": {"detail": "Authenticate first"}}
     answer = await client.ask("authenticate", {"token": make_jwt(user)})
     assert answer["payload"]["status_code"] == 200
-    await check_is(client, user)
+    await check_lives(client, user)
     await client.close()
 
 
@@ -156,6 +160,32 @@ async def test_client_that_was_refused_cannot_try_another_token(auth_site: AuthS
     assert code == 4401
 
 
+async def test_limits_are_there_before_the_token(auth_site: AuthSite) -> None:
+    client = await Client.open(auth_site.server, "/ws/message/")
+    await client.send("authenticate", {"token": "x" * 100_000})
+    messages, code = await client.receive_until_closed()
+    assert (messages, code) == ([], 1009)
+
+
+async def test_who_waits_with_no_token_takes_a_place(auth_database: Path, tmp_path: Path) -> None:
+    """Of those of an address; for as long as there is time to send one."""
+    with serve(auth_database, tmp_path, chanx={"MAX_CONNECTIONS_PER_ADDRESS": 3}) as site:
+        user = await site.make_user()
+        waiting = [await Client.open(site.server, "/ws/message/") for _ in range(3)]
+        # An answer: it has been seen.
+        for client in waiting:
+            await client.ask("ping")
+        payload, code = await get_refusal(site.server, "/ws/token/", with_token(user.token))
+        assert (payload["status_code"], code) == (429, 4429)
+        answer = await send_handshake(site.server, "/ws/early/")
+        assert answer.status == 429
+        for client in waiting:
+            await client.send("authenticate", {"token": "wrong"})
+            read_refusal(*await client.receive_until_closed())
+        async with connect(site.server, "/ws/token/", with_token(user.token)) as client:
+            await check_lives(client, user)
+
+
 # --- which transports there are -------------------------------------------------------------------
 
 
@@ -180,7 +210,7 @@ async def test_transports_that_a_consumer_does_not_take_are_not_there(auth_site:
             target = f"/ws/{path}/{query}"
             if way in transports:
                 async with connect(auth_site.server, target, **options) as client:  # type: ignore[arg-type]  # each way has its own
-                    await check_is(client, user)
+                    await check_lives(client, user)
             else:
                 payload, _ = await get_refusal(auth_site.server, target, **options)  # type: ignore[arg-type]  # each way has its own
                 assert payload["data"] == NOT_PROVIDED, (path, way)
@@ -196,7 +226,7 @@ async def test_same_token_twice_is_one_token(auth_site: AuthSite) -> None:
     offered = ["chanx", encode_bearer(user.token)]
     headers = with_token(user.token)
     async with connect(auth_site.server, "/ws/token/", headers, subprotocols=offered) as client:
-        await check_is(client, user)
+        await check_lives(client, user)
 
 
 # --- what is told of them -------------------------------------------------------------------------

@@ -9,7 +9,9 @@ from tests.live.site.settings import *  # noqa: F403  # the log, and what else a
 from tests.live.site.settings import CHANX as LIVE_CHANX
 
 SECRET_KEY = AUTH_SECRET_KEY
-ALLOWED_HOSTS = ["127.0.0.1", "allowed.test", ".subdomains.test"]
+ALLOWED_HOSTS = json.loads(
+    os.environ.get("AUTH_ALLOWED_HOSTS", '["127.0.0.1", "allowed.test", ".subdomains.test"]')
+)
 CSRF_TRUSTED_ORIGINS = ["https://trusted.test:8443", "https://*.trusted.test"]
 
 INSTALLED_APPS = [
@@ -49,15 +51,14 @@ ASGI_APPLICATION = "tests.live.auth_site.asgi.application"
 AUTH_USER_MODEL = "auth_site.Account"
 # Users come and go in each test; a slow hash would be most of its time.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-DATABASES: dict[str, Any] = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": os.environ.get("AUTH_DATABASE", ":memory:"),
-        # Writers wait for each other: IMMEDIATE, as a transaction that only becomes a writer later
-        # fails at once.
-        "OPTIONS": {"timeout": 30, "transaction_mode": "IMMEDIATE"},
-    }
+_DATABASE: Any = {
+    "ENGINE": "django.db.backends.sqlite3",
+    "NAME": os.environ.get("AUTH_DATABASE", ":memory:"),
+    # Writers wait for each other: IMMEDIATE, as a transaction that only becomes a writer later
+    # fails at once.
+    "OPTIONS": {"timeout": 30, "transaction_mode": "IMMEDIATE"},
 }
+DATABASES = {"default": _DATABASE}
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [

@@ -15,6 +15,7 @@ urlpatterns = [
     path("users/update/", views.update_user),
     path("users/delete/", views.delete_user),
     path("users/password/", views.change_password),
+    path("users/own-password/", views.change_own_password),
     path("users/delete-token/", views.delete_token),
     path("users/disconnect/", views.disconnect),
     path("users/adisconnect/", views.adisconnect),

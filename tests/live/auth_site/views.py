@@ -4,7 +4,7 @@ import json
 import uuid
 from typing import Any
 
-from django.contrib.auth import authenticate, login, logout
+from django.contrib.auth import authenticate, login, logout, update_session_auth_hash
 from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.http import HttpRequest, JsonResponse
@@ -104,6 +104,17 @@ def change_password(request: HttpRequest) -> JsonResponse:
     account.set_password("battery staple")
     account.save()
     return answer()
+
+
+@csrf_exempt
+def change_own_password(request: HttpRequest) -> JsonResponse:
+    """Set another password for who is logged in, whose session goes on under another key."""
+    account: Any = request.user
+    account.set_password("battery staple")
+    account.save()
+    update_session_auth_hash(request, account)
+    request.session.save()
+    return answer(session=request.session.session_key)
 
 
 @csrf_exempt
