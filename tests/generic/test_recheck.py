@@ -401,6 +401,28 @@ async def test_wrong_token_is_refused_also_where_a_session_would_do(token: str) 
     assert get_status(await authenticator.recheck(scope)) == 200
 
 
+async def test_token_decides_alone_also_where_middleware_knows_the_user() -> None:
+    user, seen = await make_user(), []
+
+    class Look(BaseAuthentication):
+        def authenticate(self, request: Any) -> None:
+            seen.append(request._request.user.is_authenticated)
+
+    old = AccessToken.for_user(user)
+    scope = {**with_token(old), "user": user}
+    classes = [Look, JWTAuthentication, SessionAuthentication]
+    authenticator = make(authentication_classes=classes)
+    assert get_status(await authenticator.check(scope)) == 200
+    # No class knows the scheme, and so none would refuse it.
+    result = await authenticator.renew(scope, "Other abc")
+    assert (get_status(result), result.refused_by) == (401, "authentication")
+    assert authenticator.expires_at == old["exp"]
+    new: Any = AccessToken.for_user(user)
+    assert get_status(await authenticator.renew(scope, str(new))) == 200
+    assert get_status(await authenticator.recheck(scope)) == 200
+    assert seen == [True, False, False, False]
+
+
 async def test_renewal_is_for_the_same_user() -> None:
     ann = await Token.objects.acreate(user=await make_user())
     bob = await Token.objects.acreate(user=await make_user("bob"))

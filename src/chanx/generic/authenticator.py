@@ -166,8 +166,10 @@ class ChanxWebsocketAuthenticator:
         while True:
             # After a renewal it is the token alone that decides, as it was then.
             attempt = _Attempt(self._token, is_renewal=False)
-            ends_session = without_session or attempt.token is not None
-            fresh = make_fresh_scope(scope, without_session=ends_session)
+            is_renewed = attempt.token is not None
+            fresh = make_fresh_scope(
+                scope, without_session=without_session or is_renewed, without_user=is_renewed
+            )
             result = await self.authenticate({**fresh, _ATTEMPT: attempt})
             if attempt.token != self._token:
                 continue  # renewed meanwhile, and what that replaced decides nothing any more
@@ -178,7 +180,8 @@ class ChanxWebsocketAuthenticator:
     async def renew(self, scope: Mapping[str, Any], token: str) -> AuthenticationResult:
         """Authenticate with a new token, in the place of what the client came with.
 
-        The session counts as ended, so that it is the token which decides. Throttles count it. On
+        The session counts as ended, and a user that the site's own middleware has put into the
+        scope does not count, so that it is the token which decides. Throttles count it. On
         success ``request`` and ``expires_at`` are the new ones, and re-checks use the token from
         then on. Who is in already must be the same user: another one is refused, and in the words
         with which a wrong token is.
@@ -186,7 +189,7 @@ class ChanxWebsocketAuthenticator:
         Raises what is unexpected, as ``recheck``.
         """
         attempt = _Attempt(token, is_renewal=True)
-        fresh = make_fresh_scope(scope, without_session=True)
+        fresh = make_fresh_scope(scope, without_session=True, without_user=True)
         result = await self.authenticate({**fresh, _ATTEMPT: attempt})
         if not result.is_authenticated:
             if result.refused_by == "anonymous":
