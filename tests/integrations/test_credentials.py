@@ -90,6 +90,16 @@ def test_subprotocol_becomes_a_header() -> None:
         assert found.problem is None
 
 
+@pytest.mark.parametrize(("offer", "left"), [(["chanx", "x"], b"chanx, x"), ([], None)])
+def test_token_of_a_subprotocol_stands_nowhere_else(offer: list[str], left: bytes | None) -> None:
+    scope = make_scope(subprotocols=[*offer, bearer_subprotocol("abc")])
+    scope["headers"].append((b"sec-websocket-protocol", ",".join(scope["subprotocols"]).encode()))
+    for found in (find(scope), replace_credentials(scope, ALL, "xyz", lambda scope: "Bearer")):
+        assert dict(found.scope["headers"]).get(b"sec-websocket-protocol") == left
+        assert found.scope["subprotocols"] == offer
+    assert bearer_subprotocol("abc") in scope["subprotocols"]
+
+
 def test_subprotocol_that_is_no_transport_is_not_looked_at() -> None:
     scope = make_scope(subprotocols=["chanx", encode(b"abc"), "chanx.bearer.!"])
     assert find(scope, ["header", "message", "query"]) == (scope, False, None)
