@@ -360,18 +360,19 @@ class Driver:
         self.is_refused = True
         self.options = get_quiet(self.options)
 
-    def keep_identity(self, authenticator: Any) -> None:
+    def keep_identity(self, authenticator: Any, begun: float | None = None) -> None:
         """Look after the identity that an authenticator has found, in the place of an older one.
 
         From now on until the end: it is asked again in its interval, when its token expires and
-        when something happens to the user. ``user`` and ``obj`` of the consumer are set.
+        when something happens to the user. ``user`` and ``obj`` of the consumer are set. ``begun``:
+        when the authenticator began to look, on the monotonic clock; None: with the connection.
         """
         if self.connection.is_closing:
             return
         if self.identity is None and needs_identity(self.user, authenticator):
             self.identity = Identity(self, self._consumer, self._context)
         if self.identity:
-            self.identity.keep(authenticator)
+            self.identity.keep(authenticator, self.begun if begun is None else begun)
 
     def revoke(self, result: AuthenticationResult) -> None:
         """Tell the client that it may not stay, and close, waiting for nothing.

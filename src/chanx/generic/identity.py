@@ -85,6 +85,7 @@ class Identity:
         "_user",
         "generation",
         "is_stopped",
+        "is_suspect",
         "subjects",
     )
 
@@ -106,9 +107,14 @@ class Identity:
         self.generation = 0
         """How often it was kept: what was asked about an earlier one says nothing."""
         self.is_stopped = False
+        self.is_suspect = False
+        """Something has happened since the last answer: one is asked for until there is one."""
 
-    def keep(self, authenticator: Any) -> None:
-        """Look after what the authenticator has found, in the place of what it found before."""
+    def keep(self, authenticator: Any, begun: float) -> None:
+        """Look after what the authenticator has found, in the place of what it found before.
+
+        ``begun``: when it began to look, on the monotonic clock.
+        """
         self._authenticator = authenticator
         self.generation += 1
         self._user, self._obj = self._consumer.user, self._consumer.obj
@@ -117,8 +123,7 @@ class Identity:
         self.subjects = _get_subjects(self._driver.user, authenticator, self._consumer.scope)
         self._home.add(self)
         self.plan()
-        if self.generation == 1:
-            self._home.make_up_for(self, self._driver.begun)
+        self._home.make_up_for(self, begun)
 
     def stop(self) -> None:
         """Look after it no more."""
@@ -145,6 +150,7 @@ class Identity:
         elif within is not None:
             due = now + random.uniform(0, within)
             self._due = due if self._due is None else min(due, self._due)
+            self.is_suspect = True
         elif interval is not None and getattr(self._authenticator, "needs_rechecks", False):
             self._due = now + random.uniform(interval / 2, interval)
         else:
@@ -184,6 +190,7 @@ class Identity:
         if is_session_subject(subject):
             # For good: the same session does not come back, whatever else is asked later.
             self._has_session_ended = True
+        self.is_suspect = True
         self._home.rechecker.add(self, is_urgent=True)
 
     def copy_context(self) -> Context:
@@ -208,6 +215,7 @@ class Identity:
 
         Unless it has put something of its own into their place.
         """
+        self.is_suspect = False
         consumer = self._consumer
         if consumer.user is self._user:
             consumer.user = self._user = result.user
@@ -239,6 +247,8 @@ class Identities:
         # One, or several: most subjects have one, which needs no set.
         self._by_subject: dict[str, Identity | set[Identity]] = {}
         self._all: set[Identity] = set()
+        self._asked_all_at = float("-inf")
+        """On the monotonic clock."""
 
     def __len__(self) -> int:
         return len(self._all)
@@ -282,9 +292,11 @@ class Identities:
 
     def recheck_all(self) -> None:
         """Re-check everybody soon, and not all at the same moment."""
+        self._asked_all_at = time.monotonic()
         within = max(_SPREAD, len(self._all) / _RATE)
         for identity in list(self._all):
-            identity.plan(within=within)
+            if not self.rechecker.ask_again(identity):
+                identity.plan(within=within)
 
     def disconnect(self, users: Iterable[str], code: int, reason: str) -> None:
         """Close the connections of these users."""
@@ -293,7 +305,7 @@ class Identities:
                 identity.disconnect(code, reason)
 
     def make_up_for(self, identity: Identity, begun: float) -> None:
-        """Act on what has happened since a handshake began, before its identity was known here.
+        """Act on what has happened since a client began to be looked at, before it was known here.
 
         ``begun``: on the monotonic clock.
         """
@@ -301,12 +313,14 @@ class Identities:
             if kick := _recent_kicks.find(subject, begun):
                 identity.disconnect(*kick)
                 return
+        if self._asked_all_at >= begun:
+            identity.plan(within=_SPREAD)
         since = begun - _LEAD
         for subject in (*identity.subjects, EVERYBODY):
             if _recent_events.find(subject, since):
                 identity.suspect(subject)
         if not _recent_events.is_complete(since):
-            self.rechecker.add(identity, is_urgent=True)
+            identity.suspect(EVERYBODY)
 
 
 _homes: "WeakKeyDictionary[asyncio.AbstractEventLoop, Identities]" = WeakKeyDictionary()

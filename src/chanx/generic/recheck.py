@@ -59,6 +59,13 @@ class Rechecker:
             self._due[identity] = None
         self._start()
 
+    def ask_again(self, identity: "Identity") -> bool:
+        """Have an identity that is being re-checked re-checked once more; tell whether it is."""
+        if identity in self._running:
+            self.add(identity, is_urgent=False)
+            return True
+        return False
+
     def discard(self, identity: "Identity") -> None:
         """Forget an identity whose connection has ended. A check that runs decides nothing."""
         self._urgent.pop(identity, None)
@@ -67,30 +74,29 @@ class Rechecker:
 
     def _start(self) -> None:
         while len(self._running) < _AT_ONCE and (self._urgent or self._due):
-            is_urgent = bool(self._urgent)
-            queue = self._urgent if is_urgent else self._due
-            identity, _ = queue.popitem(last=False)
+            identity, _ = (self._urgent or self._due).popitem(last=False)
             # The connection's own context, in which its lane and its log fields are.
             context = identity.copy_context()
             self._running[identity] = asyncio.get_running_loop().create_task(
-                self._run(identity, is_urgent), name="chanx re-check", context=context
+                self._run(identity), name="chanx re-check", context=context
             )
 
-    async def _run(self, identity: "Identity", is_urgent: bool) -> None:
+    async def _run(self, identity: "Identity") -> None:
         generation = identity.generation
         try:
             result = await self._ask(identity)
         finally:
             del self._running[identity]
             again = self._again.pop(identity, None)
-            self._start()
+        # Not when cancelled: the event loop ends.
+        self._start()
         if identity.is_stopped:
             return
         if identity.generation != generation:
             again = bool(again)  # of the token that it had before
         elif result is None:
             counters.rechecks["failed"] += 1
-            identity.plan(retries=is_urgent)
+            identity.plan(retries=identity.is_suspect)
         elif result.is_authenticated:
             counters.rechecks["passed"] += 1
             identity.handle_passed(result)
@@ -98,6 +104,7 @@ class Rechecker:
             counters.rechecks["refused"] += 1
             identity.revoke(result)
         if again is not None and not identity.is_stopped:
+            identity.is_suspect = True
             self.add(identity, is_urgent=again)
 
     async def _ask(self, identity: "Identity") -> AuthenticationResult | None:

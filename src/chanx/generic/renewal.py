@@ -1,5 +1,6 @@
 """A fresh token for a connection that lives: the client keeps it beyond the end of the old one."""
 
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from chanx.generic.admission import make_message
@@ -25,7 +26,7 @@ async def renew(driver: "Driver", consumer: Any, token: str) -> bool:
     token is right and permissions now say no, the connection ends. Raises what authentication does
     not expect (a database that is down, say); the identity then is the old one, as with a refusal.
     """
-    result = _REFUSAL
+    result, begun = _REFUSAL, monotonic()
     if driver.user is not None:
         result = await consumer.authenticator.renew(consumer.scope, token)
     if not driver.is_open:
@@ -33,7 +34,7 @@ async def renew(driver: "Driver", consumer: Any, token: str) -> bool:
     if result.is_authenticated:
         consumer.user, consumer.obj = result.user, result.obj
         consumer.request = consumer.authenticator.request
-        driver.keep_identity(consumer.authenticator)
+        driver.keep_identity(consumer.authenticator, begun)
     elif result.refused_by in ("permission", "object"):
         driver.revoke(result)
         return True
