@@ -296,7 +296,7 @@ class HandshakeView(GenericAPIView[Any]):
 
 def _get_anonymous_user() -> Any:
     """Return the user that DRF's request has when no class has authenticated one."""
-    make = api_settings.UNAUTHENTICATED_USER
+    make: Any = api_settings.UNAUTHENTICATED_USER
     return make() if make else _make_anonymous_user()
 
 
