@@ -51,7 +51,7 @@ async def test_permission_with_a_bug_fails_closed(broken_site: AuthSite) -> None
         payload, code = await wait_for_end(client)
     assert (payload["status_code"], payload["data"], code) == (500, ERROR, 4500)
     broken_site.server.wait_for("RuntimeError: secret of the permission")
-    assert broken_site.server.tracebacks == before + 1
+    assert broken_site.server.tracebacks == before + 1, broken_site.server.output
 
 
 async def test_database_away_at_the_handshake(auth_database: Path, tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ async def test_permission_without_a_database_at_a_renewal(broken_site: AuthSite)
         await broken_site.post("/users/mode/", email=user.email, mode="allow")
         assert (await client.ask("authenticate", token))["payload"]["status_code"] == 200
         assert (await client.ask("who"))["payload"]["auth"] == "AccessToken"
-    assert broken_site.server.tracebacks == before + 1
+    assert broken_site.server.tracebacks == before + 1, broken_site.server.output
 
 
 FLOOD = 400
