@@ -78,13 +78,16 @@ class Frames:
                 await self._consumer.dispatch(event)
         except (Exception, asyncio.CancelledError) as error:
             raise_own_cancellation(error)
-            is_invalid = isinstance(error, MessageInvalid)
-            if is_invalid and (outcome := await self._handle_unknown(error, event)):
-                return outcome
-            await self._run(self._answer_error, error, event)
-            return "invalid" if is_invalid else "failed"
-        self._invalid = 0
-        return "handled"
+            failure: BaseException = error
+        else:
+            self._invalid = 0
+            return "handled"
+        # Out of the except clause: what fails from here on is no consequence of this failure, and
+        # its traceback is not told with it.
+        try:
+            return await self._handle_failure(failure, event)
+        finally:
+            del failure  # whose traceback holds this frame
 
     async def complete(self, event: Event) -> None:
         """Tell the client that a frame has been handled."""
@@ -110,6 +113,14 @@ class Frames:
         self._count += 1
         MESSAGE_ID.set(f"{self._driver.id}:{self._count}")
         RECEIVED_ACTION.set(None)
+
+    async def _handle_failure(self, error: BaseException, event: Event) -> str:
+        """Answer a frame that was no message of the consumer's, or whose handler has failed."""
+        is_invalid = isinstance(error, MessageInvalid)
+        if is_invalid and (outcome := await self._handle_unknown(error, event)):
+            return outcome
+        await self._run(self._answer_error, error, event)
+        return "invalid" if is_invalid else "failed"
 
     async def _answer_error(self, error: BaseException) -> None:
         if isinstance(error, StopConsumer):
