@@ -38,7 +38,18 @@ from chanx.testing import WebsocketCommunicator, WebsocketTestCase
 from tests.app.models import Room
 
 PUBLIC = {
-    "chanx": {"Stats", "__version__", "drain", "stats", "undrain"},
+    "chanx": {
+        "Stats",
+        "__version__",
+        "adisconnect_user",
+        "arecheck_user",
+        "disconnect_user",
+        "drain",
+        "recheck_user",
+        "stats",
+        "undrain",
+    },
+    "chanx.admin": {"disconnect_users"},
     "chanx.codes": {"CloseCode", "close_code_for_status"},
     "chanx.exceptions": {
         "BrokerError",

@@ -36,6 +36,7 @@ async def test_refusals_before_accept(start: StartServer) -> None:
     assert [line["reason"] for line in lines] == ["origin", "authentication"]
     assert lines[1]["status"] == 401
     assert server.tracebacks == 0, server.output
+    assert "without completing handshake" not in server.output
     if start is start_daphne:  # it has no denial responses
         assert [status for status, _ in refusals] == [403, 403]
     else:

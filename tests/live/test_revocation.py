@@ -318,3 +318,25 @@ async def test_what_was_missed_while_redis_was_away_is_found_out_when_it_is_back
                 _, code = await client.receive_until_closed()
             assert code == 4401
             assert (await stays.ask("ping"))["action"] == "pong"
+
+
+async def test_action_of_the_admin_ends_the_sockets_in_both_processes(joined: Pair) -> None:
+    async with AsyncExitStack() as stack:
+        sockets = await open_sockets(joined, stack)
+        waiting = asyncio.create_task(wait_closed(sockets.by_session + sockets.by_token))
+        output = await joined.run(
+            "from django.test import Client\n"
+            "from tests.live.auth_site.models import Account\n"
+            "account = Account.objects.get(email=sys.argv[1])\n"
+            "staff = Account.objects.create_user(\n"
+            "    'staff' + sys.argv[1], 'x', is_staff=True, is_superuser=True)\n"
+            "client = Client(SERVER_NAME='127.0.0.1')\n"
+            "client.force_login(staff)\n"
+            "form = {'action': 'disconnect_users', '_selected_action': [str(account.pk)]}\n"
+            "answer = client.post('/admin/auth_site/account/', form, follow=True)\n"
+            "print(answer.status_code, 'WebSockets of 1 user were' in answer.content.decode())\n",
+            sockets.user.email,
+        )
+        assert "200 True" in output, output
+        outcomes, _ = await waiting
+        assert outcomes == [(None, 4403)] * 4

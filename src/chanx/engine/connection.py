@@ -35,6 +35,9 @@ A server hands over all frames of one read, and a send() that need not wait does
 without this one client could keep the loop to itself for as long as its data lasts.
 """
 
+_DENIAL_TIME: Final = 0.5
+"""Seconds after an HTTP response that a server has to say that the connection is over."""
+
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 
@@ -83,6 +86,7 @@ class Connection:
         "_aborted_with",
         "_close_timer",
         "_closer",
+        "_denied_with",
         "_handler",
         "_has_cancelled_reader",
         "_held",
@@ -115,6 +119,8 @@ class Connection:
         """Frames that were to be sent when the connection was closing or closed."""
         self.closed_with: int | None = None
         """The code of the close frame, if it was this side that closed."""
+        self._denied_with: int | None = None
+        """What stands for the status of an HTTP response, which servers know no code for."""
         self._on_progress: Callable[[], None] | None = None
         self._receive = receive
         self._send = send
@@ -234,7 +240,7 @@ class Connection:
                     if max_size is not None and (text is None or len(text) > small):
                         is_large = get_size(event) > max_size
                 elif kind == "websocket.disconnect":
-                    return int(event.get("code") or CloseCode.NO_STATUS)
+                    return self._denied_with or int(event.get("code") or CloseCode.NO_STATUS)
                 if self.state is not State.OPEN and self.is_closing:
                     counters.outcomes["discarded"] += is_frame
                 elif is_large:
@@ -360,11 +366,14 @@ class Connection:
         if self.state is not State.CONNECTING:
             return
         self.state = State.CLOSING
-        self.closed_with = code
+        self.closed_with = self._denied_with = code
         kind = "websocket.http.response"
         await self._transmit({"type": f"{kind}.start", "status": status, "headers": headers})
         await self._transmit({"type": f"{kind}.body", "body": body})
-        self.abort(self.closed_with)
+        # Most servers say when the client is gone. uvicorn says so a moment before, and logs an
+        # error for an application that returns in that moment.
+        self._close_timer = asyncio.get_running_loop().call_later(_DENIAL_TIME, self.abort, code)
+        await asyncio.sleep(0)
 
     async def pass_on(self, event: Event) -> None:
         """Give the server an event that is neither of these, as an ASGI extension defines it."""

@@ -10,6 +10,7 @@ import itertools
 import os
 import threading
 from collections.abc import Iterable
+from concurrent.futures import Future
 from typing import Any, Final
 
 from django.utils.crypto import salted_hmac
@@ -99,10 +100,14 @@ class _Outgoing:
 
     def _start(self) -> None:
         try:
-            background.start(self._send())
+            background.start(self._send()).add_done_callback(self._note_end)
         except BaseException:
             self._is_sending = False
             raise
+
+    def _note_end(self, future: "Future[None]") -> None:
+        if future.cancelled():  # the thread was stopped
+            self._is_sending = False
 
     async def _send(self) -> None:
         while batch := self._get_batch():
