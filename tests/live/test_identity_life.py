@@ -27,7 +27,7 @@ async def test_expired_token_ends_the_connection_at_its_time(auth_site: AuthSite
     user = await auth_site.make_user()
     expiry = time.time() + 1
     headers = with_token(make_jwt(user, exp=expiry), "Bearer")
-    calls_before = 0
+    await auth_site.wait_until_idle()
     async with connect(auth_site.server, "/ws/jwt/", headers) as client:
         calls_before = await auth_site.count_lane_calls()
         ended = await wait_for_end(client)
