@@ -44,7 +44,6 @@ class Handshake:
         result = check_address(driver, consumer.scope)
         if result is None:
             result = await consumer.authenticator.authenticate(consumer.scope)
-            consumer.request = consumer.authenticator.request
             if self._may_come_again(result):
                 if driver.is_open:
                     driver.first_message = FirstMessage(self, driver)
@@ -56,7 +55,6 @@ class Handshake:
         """Authenticate by the token of a message; tell whether the client gets in."""
         consumer = self._consumer
         result = await _check_token(consumer.authenticator, consumer.scope, token, self._driver)
-        consumer.request = consumer.authenticator.request or consumer.request
         return await self._conclude(self._admit(result))
 
     def expire(self) -> None:
