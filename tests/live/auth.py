@@ -92,6 +92,15 @@ class AuthSite:
         stats = await self.post("/stats/")
         return sum(lane["calls"] for lane in stats["more"]["lanes"])
 
+    async def wait_until_idle(self) -> None:
+        """Wait until nothing is left of the connections of other tests."""
+        async with asyncio.timeout(DEADLINE):
+            while True:
+                stats = await self.post("/stats/")
+                waiting = [lane["waiting"] for lane in stats["more"]["lanes"]]
+                if not any([*stats["connections"].values(), *waiting]):
+                    return
+
     def take_database_away(self) -> None:
         """Rename the folder of the database: opening it fails, as with a server that is down."""
         folder = self.database.parent

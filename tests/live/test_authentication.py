@@ -216,6 +216,7 @@ async def test_handshake_takes_one_trip_to_a_thread_or_none(
 ) -> None:
     user = await auth_site.make_user()
     room = await auth_site.make_room(user)
+    await auth_site.wait_until_idle()
     before = await auth_site.count_lane_calls()
     await ask_who(auth_site, f"/ws/{path.format(room)}/", with_token(user.token))
     assert await auth_site.count_lane_calls() == before + hops

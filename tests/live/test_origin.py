@@ -115,6 +115,7 @@ async def test_attribute_switches_it_off(auth_site: AuthSite) -> None:
 async def test_a_foreign_origin_costs_no_query(auth_site: AuthSite) -> None:
     """Whoever is refused for it has occupied no thread."""
     headers = [*await add_session(auth_site), ("Origin", "https://evil.test")]
+    await auth_site.wait_until_idle()
     before = await auth_site.count_lane_calls()
     for _ in range(10):
         assert (await send_handshake(auth_site.server, "/ws/session/", headers)).status == 403

@@ -3,8 +3,9 @@
 import asyncio
 import json
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 from http.client import responses
 from typing import Any, Final, Protocol, cast
@@ -101,8 +102,6 @@ class ChanxWebsocketAuthenticator:
     token_transports: Sequence[str] | None = None
     """Where a token may come from; None: the setting TOKEN_TRANSPORTS."""
 
-    request: Request | None = None
-    """That of the last handshake, or of the last renewal that succeeded."""
     has_token = False
     """The handshake had a token, be it right or wrong."""
     expires_at: float | None = None
@@ -111,10 +110,24 @@ class ChanxWebsocketAuthenticator:
     """What let the client in may change: a user was found, or permissions or an object looked up
     that may ask a database."""
 
+    _request: Request | None = None
+    _make_request: Callable[[], Request] | None = None
+    """What makes the request when somebody asks for it; None: it is made, or there is none."""
     _user: Any = None
     """Who is in; None before that."""
     _token: str | None = None
     """The token of the last renewal; None: that of the handshake."""
+
+    @property
+    def request(self) -> Request | None:
+        """That of the last handshake, or of the last renewal that succeeded; None before."""
+        if self._make_request is not None:
+            self.request = self._make_request()
+        return self._request
+
+    @request.setter
+    def request(self, request: Request | None) -> None:
+        self._request, self._make_request = request, None
 
     # --- for the consumer -----------------------------------------------------------------------
 
@@ -142,6 +155,12 @@ class ChanxWebsocketAuthenticator:
         view = self._make_view(attempt)
         if attempt:
             attempt.view = view
+        elif view.asks_nobody and self._has_default_expiry():
+            # Most of the time that it would take goes into a request that few look at.
+            view.let_in()
+            self._make_request = partial(_make_request, view, scope)
+            self._keep(view)
+            return _make_result(view)
         if view.has_async_start or view.needs_thread():
             await _run_within_deadline(view, scope)
         else:
@@ -268,6 +287,9 @@ class ChanxWebsocketAuthenticator:
         view.token = attempt.token if attempt else None
         return view
 
+    def _has_default_expiry(self) -> bool:
+        return type(self).get_expiry is ChanxWebsocketAuthenticator.get_expiry
+
     def _knows_other_user(self, view: HandshakeView | None) -> bool:
         """Tell whether a token that was refused after authentication is somebody else's."""
         if view is None or self._user is None or view.refused_by in (None, "authentication"):
@@ -280,6 +302,11 @@ class ChanxWebsocketAuthenticator:
         self.needs_rechecks = view.checks_with_io or bool(
             view.authentication_classes and (not view.is_anonymous or view.request.auth is not None)
         )
+
+
+def _make_request(view: HandshakeView, scope: Mapping[str, Any]) -> Request:
+    view.run_checks(scope)
+    return view.request
 
 
 async def _run_within_deadline(view: HandshakeView, scope: Mapping[str, Any]) -> None:

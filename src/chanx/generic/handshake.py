@@ -47,7 +47,6 @@ class Handshake:
         result = check_address(driver, consumer.scope)
         if result is None:
             result = await consumer.authenticator.authenticate(consumer.scope)
-            consumer.request = consumer.authenticator.request
             if self._may_come_again(result):
                 if driver.is_open:
                     driver.first_message = FirstMessage(self, driver)
@@ -60,7 +59,6 @@ class Handshake:
         consumer = self._consumer
         self._begun = monotonic()  # what happened to the user before is no concern of this client
         result = await _check_token(consumer.authenticator, consumer.scope, token, self._driver)
-        consumer.request = consumer.authenticator.request or consumer.request
         return await self._conclude(self._admit(result))
 
     def expire(self) -> None:

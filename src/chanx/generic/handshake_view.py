@@ -20,6 +20,7 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.settings import api_settings
 
 from chanx.integrations.credentials import (
     Credentials,
@@ -63,6 +64,9 @@ _PERMISSIONS_WITHOUT_IO: Final = frozenset(
         permissions.IsAuthenticatedOrReadOnly,
     }
 )
+
+
+_ALLOW_ANY: Final = frozenset({permissions.AllowAny})
 
 
 class HandshakeView(GenericAPIView[Any]):
@@ -119,7 +123,23 @@ class HandshakeView(GenericAPIView[Any]):
             return isinstance(self.request.user, LazyObject)
         return bool(self.authentication_classes)
 
+    @property
+    def asks_nobody(self) -> bool:
+        """Everybody gets in, whoever it is: not even a request is needed to find that out."""
+        return (
+            not self.authentication_classes
+            and not self.throttle_classes
+            and self.find_object is None
+            and _ALLOW_ANY.issuperset(self.permission_classes)
+            and self.auth_method in AUTH_METHODS
+        )
+
     # --- steps ----------------------------------------------------------------------------------
+
+    def let_in(self) -> None:
+        """Do what ``run_checks`` comes to where nobody is asked, but for the request."""
+        self.user = _get_anonymous_user()
+        self.has_passed = True
 
     def start(self, scope: Mapping[str, Any]) -> None:
         """Make the request. Raises TypeError for permissions that cannot be asked."""
@@ -203,10 +223,7 @@ class HandshakeView(GenericAPIView[Any]):
     def _load_user(self) -> None:
         user: Any = self.request.user
         if user is None:  # DRF can be told to have this for nobody
-            # Imported here: the module with the models cannot be imported before Django is set up.
-            from django.contrib.auth.models import AnonymousUser
-
-            user = AnonymousUser()
+            user = _make_anonymous_user()
         # A class may return a lazy user: loaded here, where the database may be asked.
         self.is_anonymous = not getattr(user, "is_authenticated", False)
         self.user = user
@@ -275,6 +292,19 @@ class HandshakeView(GenericAPIView[Any]):
             raise TypeError(f"'queryset' must be a QuerySet or a Manager, not {found!r}")
         # A new one: a queryset on a class would keep its first result.
         return cast("QuerySet[Any]", found.all())
+
+
+def _get_anonymous_user() -> Any:
+    """Return the user that DRF's request has when no class has authenticated one."""
+    make: Any = api_settings.UNAUTHENTICATED_USER
+    return make() if make else _make_anonymous_user()
+
+
+def _make_anonymous_user() -> Any:
+    # Imported here: the module with the models cannot be imported before Django is set up.
+    from django.contrib.auth.models import AnonymousUser
+
+    return AnonymousUser()
 
 
 # --- classes --------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ _DEADLINE: Final = 20.0
 """Seconds for one, for authentication classes without a deadline of their own."""
 
 _WARN_EVERY: Final = 10.0
-"""Seconds between two lines about the same outage."""
+"""Seconds between two lines about failures, or about their end."""
 
 _PASSING: Final = (DatabaseError, OSError)
 """What may be better at the next check. TimeoutError is an OSError."""
@@ -125,24 +125,20 @@ class Rechecker:
         if result.status_code >= 500 and not result.is_authenticated:
             self._warn(f"status {result.status_code}")
             return None
-        if self._warn_at != float("-inf"):
-            self._end_warning()
+        if self._failed:
+            self._tell("Could not re-check connections, and can again")
         return result
 
     def _warn(self, reason: str) -> None:
         self._failed += 1
-        now = asyncio.get_running_loop().time()
-        if now >= self._warn_at:
-            self._warn_at = now + _WARN_EVERY
-            self._tell("Could not re-check connections", reason=reason)
-
-    def _end_warning(self) -> None:
-        """Begin anew, so that the next outage is told of at once."""
-        self._warn_at = float("-inf")
-        if self._failed:
-            self._tell("Could not re-check connections, and can again")
+        self._tell("Could not re-check connections", reason=reason)
 
     def _tell(self, line: str, **fields: Any) -> None:
+        """Tell, unless it was done a moment ago: where some fail and some pass, each would be."""
+        now = asyncio.get_running_loop().time()
+        if now < self._warn_at:
+            return
+        self._warn_at = now + _WARN_EVERY
         count, self._failed = self._failed, 0
         # About many connections, hence without the fields of this one.
         Context().run(get_logger().warning, line, count=count, **fields)

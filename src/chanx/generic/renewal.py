@@ -33,7 +33,6 @@ async def renew(driver: "Driver", consumer: Any, token: str) -> bool:
         return True  # ended meanwhile; there is nobody to be told
     if result.is_authenticated:
         consumer.user, consumer.obj = result.user, result.obj
-        consumer.request = consumer.authenticator.request
         driver.keep_identity(consumer.authenticator, begun)
     elif result.refused_by in ("permission", "object"):
         driver.revoke(result)

@@ -123,8 +123,6 @@ class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generi
     """The user, or Django's AnonymousUser."""
     obj: ModelT
     """The object that the URL names, when there is a ``queryset``."""
-    request: "Request"
-    """The DRF request of the handshake, or of the newest token that the client has sent."""
     groups: list[str]
     """The groups that this connection joined when it was set up; its own list."""
     scope: Any
@@ -154,7 +152,6 @@ class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generi
         self.groups = list(self.groups)
         self.user = None
         self.obj = cast("ModelT", None)
-        self.request = cast("Request", None)
         self.authenticator = _make_authenticator(self)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -181,6 +178,14 @@ class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generi
                 f"{self.channel_layer_alias!r}: configure one in Django's settings"
             )
         return self._driver.own_channel.name
+
+    @property
+    def request(self) -> "Request":
+        """The DRF request of the handshake, or of the newest token that the client has sent.
+
+        None before authentication.
+        """
+        return cast("Request", self.authenticator.request)
 
     async def dispatch(self, message: Any) -> None:
         """Call the handler for an event, without Channels' trip to a thread for each."""
