@@ -232,6 +232,15 @@ async def test_in_the_thread_of_a_loop_it_says_what_to_call(layer: Any) -> None:
     chanx.recheck_user(3)  # waits for nothing
 
 
+def test_many_users_are_several_events(use_layer: Any) -> None:
+    layer = use_layer(SharedLayer())
+    revocation.disconnect_users(range(1, 1202), 4010, "out")
+    sent = [event["arguments"] for event in layer.sent]
+    assert [len(each["users"]) for each in sent] == [500, 500, 201]
+    assert len({user for each in sent for user in each["users"]}) == 1201
+    assert {(each["code"], each["reason"]) for each in sent} == {(4010, "out")}
+
+
 def test_thousand_calls_use_one_loop_and_leave_nothing(use_layer: Any) -> None:
     layer = use_layer(SharedLayer())
     gc.collect()
