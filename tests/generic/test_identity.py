@@ -27,6 +27,7 @@ from chanx.integrations.announce import (
     get_user_subject,
 )
 from chanx.integrations.control import act_here, on_joined
+from chanx.log import RepeatLimit
 from chanx.messages.incoming import PingMessage
 from chanx.testing import WebsocketCommunicator
 from tests.app.consumers import OpenConsumer, RoomConsumer
@@ -234,14 +235,18 @@ async def test_failure_that_may_pass_keeps_the_connection_until_the_next_check(
     assert code == 4403
 
 
+@pytest.mark.parametrize("failure", [RuntimeError("secret of the permission"), PermissionError()])
 async def test_unexpected_error_closes_with_one_traceback(
-    desk: Desk, connect: Connect, logs: list[Any]
+    desk: Desk, connect: Connect, logs: list[Any], failure: Exception
 ) -> None:
-    desk.answer = RuntimeError("secret of the permission")
-    client = await connect(make(desk, recheck_interval=0.01).as_asgi())
-    payload, code = await receive_end(client)
-    assert payload["data"] == {"detail": "Internal server error"}
-    assert (payload["status_code"], code) == (500, 4500)
+    desk.answer = failure
+    get_identities().rechecker._log_limit = RepeatLimit(lambda: 0.0)
+    clients = [await connect(make(desk).as_asgi()) for _ in range(3)]
+    announce([get_user_subject(7)])
+    for client in clients:
+        payload, code = await receive_end(client)
+        assert payload["data"] == {"detail": "Internal server error"}
+        assert (payload["status_code"], code) == (500, 4500)
     [line] = [line for line in logs if line["log_level"] == "error"]
     assert line["event"] == "Re-check failed with unexpected error"
     assert line["path"] == "/ws/"

@@ -71,7 +71,6 @@ class Identity:
     """Who a connection is, as the authenticator has found out, and when to ask again."""
 
     __slots__ = (
-        "__weakref__",
         "_authenticator",
         "_consumer",
         "_context",

@@ -10,7 +10,7 @@ from django.db import Error as DatabaseError
 from chanx.engine.stats import counters
 from chanx.engine.tasks import raise_own_cancellation
 from chanx.generic.authenticator import AuthenticationResult
-from chanx.log import get_logger, log_exception
+from chanx.log import RepeatLimit, get_logger, log_exception
 
 if TYPE_CHECKING:
     from chanx.generic.identity import Identity
@@ -28,7 +28,8 @@ _WARN_EVERY: Final = 10.0
 """Seconds between two lines about failures, or about their end."""
 
 _PASSING: Final = (DatabaseError, OSError)
-"""What may be better at the next check. TimeoutError is an OSError."""
+"""What may be better at the next check. TimeoutError is an OSError; PermissionError is one as well,
+and whoever raises it means no."""
 
 
 class Rechecker:
@@ -43,6 +44,8 @@ class Rechecker:
         self._failed = 0
         """Failures of which no line has told."""
         self._warn_at = float("-inf")
+        self._log_limit = RepeatLimit()
+        """Of tracebacks: what is wrong for one connection is wrong for the next."""
 
     def __len__(self) -> int:
         return len(self._urgent) + len(self._due) + len(self._running)
@@ -115,11 +118,14 @@ class Rechecker:
         except (Exception, asyncio.CancelledError) as error:
             raise_own_cancellation(error)
             await identity.handle_error(error)
-            if isinstance(error, _PASSING):
+            if isinstance(error, _PASSING) and not isinstance(error, PermissionError):
                 self._warn(type(error).__name__)
                 return None
             # Whoever is not known to be allowed is not.
-            log_exception(get_logger(), "Re-check failed with unexpected error", error)
+            left_out = self._log_limit.admit(type(error).__qualname__)
+            if left_out is not None:
+                text = "Re-check failed with unexpected error"
+                log_exception(get_logger(), text, error, left_out=left_out)
             detail = {"detail": "Internal server error"}
             return AuthenticationResult(False, 500, "Internal Server Error", detail)
         if result.status_code >= 500 and not result.is_authenticated:
