@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
-from channels.layers import BaseChannelLayer, InMemoryChannelLayer
+from channels.layers import BaseChannelLayer, InMemoryChannelLayer, channel_layers
 from django.contrib import admin
 from django.contrib.admin import ModelAdmin
 from django.contrib.auth.models import AnonymousUser, User
@@ -166,6 +166,21 @@ async def test_what_others_tell_is_done(shared: SharedLayer, connect: Connect) -
     await receive_from_another(shared, command="disconnect", arguments=arguments)
     event = await client.receive_output(PATIENCE)
     assert event == {"type": "websocket.close", "code": 4010, "reason": "out"}
+
+
+async def test_consumers_over_a_layer_in_memory_are_told_as_well(
+    shared: SharedLayer, connect: Connect
+) -> None:
+    class Consumer(RoomConsumer):
+        channel_layer_alias = "local"
+
+    channel_layers.set("local", InMemoryChannelLayer())
+    try:
+        client = await connect(Consumer.as_asgi(), headers=ANN)
+        await receive_from_another(shared, command="disconnect", arguments={"users": ["3"]})
+        assert (await client.receive_output(PATIENCE))["code"] == 4403
+    finally:
+        del channel_layers.backends["local"]
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from typing import Any, Final
 from chanx.codes import CloseCode
 from chanx.integrations.announce import RECHECK, announce, get_user_subject
 from chanx.integrations.background import background
-from chanx.integrations.control import act_here
-from chanx.integrations.control_request import get_shared_aliases, tell
+from chanx.integrations.control import act_here, get_shared_aliases
+from chanx.integrations.control_request import tell
 from chanx.integrations.disconnect import DISCONNECT, check_code, check_reason
 
 __all__ = [

@@ -18,8 +18,8 @@ from django.utils.crypto import salted_hmac
 from chanx.engine.recovery import get_delay
 from chanx.exceptions import BrokerError, BrokerUnavailable
 from chanx.integrations.background import background
-from chanx.integrations.control import act_here
-from chanx.integrations.control_request import get_shared_aliases, tell
+from chanx.integrations.control import act_here, get_shared_aliases
+from chanx.integrations.control_request import tell
 from chanx.log import RepeatLimit, get_logger
 
 __all__ = [

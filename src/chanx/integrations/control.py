@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from weakref import WeakSet
 
-from channels.layers import InMemoryChannelLayer
+from channels.layers import InMemoryChannelLayer, channel_layers, get_channel_layer
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import chanx
@@ -20,7 +20,7 @@ from chanx.codes import CloseCode
 from chanx.engine.events import Delivery, GroupEvent
 from chanx.engine.hub import INTERNAL_PREFIX, Hub
 from chanx.engine.tasks import spawn_detached
-from chanx.integrations.channel_layer import ChannelLayerBroker
+from chanx.integrations.channel_layer import ChannelLayerBroker, get_hub
 from chanx.log import get_logger
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "act_here",
     "commands",
     "get_origin",
+    "get_shared_aliases",
     "join_control",
     "notices",
     "on_joined",
@@ -122,6 +123,18 @@ def get_origin() -> str:
     return f"{_PROCESS}.{os.getpid()}"
 
 
+def get_shared_aliases() -> list[str]:
+    """Return the aliases of the channel layers that reach other processes.
+
+    Raises what making a layer raises, when CHANNEL_LAYERS has a mistake.
+    """
+    return [
+        alias
+        for alias in channel_layers.configs
+        if not isinstance(get_channel_layer(alias), InMemoryChannelLayer)
+    ]
+
+
 def act_here(name: str, arguments: dict[str, Any]) -> None:
     """Do in this process what a notice says. For any thread. Raises ValidationError."""
     if notice := notices.get(name):
@@ -210,16 +223,27 @@ _joining: set[asyncio.Task[None]] = set()
 def join_control(hub: Hub, broker: ChannelLayerBroker) -> None:
     """Let this process be told, from some time soon on. Waits for nothing; harmless when repeated.
 
-    Does nothing over a layer in memory, which reaches no other process. A layer that refuses the
-    group is not asked again, for it would refuse again; one that is away is.
+    A layer in memory reaches no other process: who uses that is told over those that are shared. A
+    layer that refuses the group is not asked again, for it would refuse again; one that is away is.
     """
     if hub in _joined:
         return
     _joined.add(hub)
-    if not isinstance(broker.layer, InMemoryChannelLayer):
-        task = spawn_detached(_join(hub, broker), "chanx control")
-        _joining.add(task)  # the loop keeps weak references only
-        task.add_done_callback(_joining.discard)
+    if isinstance(broker.layer, InMemoryChannelLayer):
+        _join_shared()
+        return
+    task = spawn_detached(_join(hub, broker), "chanx control")
+    _joining.add(task)  # the loop keeps weak references only
+    task.add_done_callback(_joining.discard)
+
+
+def _join_shared() -> None:
+    try:
+        for alias in get_shared_aliases():
+            if found := get_hub(alias):
+                join_control(*found)
+    except Exception as error:  # a mistake in CHANNEL_LAYERS, and no concern of this connection
+        get_logger().warning("Cannot be told control commands", error=repr(error))
 
 
 def _handle_joined(group: str) -> None:

@@ -6,14 +6,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from channels.layers import InMemoryChannelLayer, channel_layers, get_channel_layer
+from channels.layers import InMemoryChannelLayer, get_channel_layer
 
 from chanx.exceptions import BrokerError, NoChannelLayer
 from chanx.integrations.channel_layer import ChannelLayerBroker, get_hub
-from chanx.integrations.control import EVENT_TYPE, GROUP, commands, get_origin
+from chanx.integrations.control import (
+    EVENT_TYPE,
+    GROUP,
+    commands,
+    get_origin,
+    get_shared_aliases,
+)
 from chanx.integrations.own_channel import OwnChannel
 
-__all__ = ["NotShared", "Reply", "get_shared_aliases", "request", "tell"]
+__all__ = ["NotShared", "Reply", "request", "tell"]
 
 
 class NotShared(NoChannelLayer):
@@ -76,18 +82,6 @@ async def request(
     finally:
         await own_channel.close()
     return list(answers.replies.values())
-
-
-def get_shared_aliases() -> list[str]:
-    """Return the aliases of the channel layers that reach other processes.
-
-    Raises what making a layer raises, when CHANNEL_LAYERS has a mistake.
-    """
-    return [
-        alias
-        for alias in channel_layers.configs
-        if not isinstance(get_channel_layer(alias), InMemoryChannelLayer)
-    ]
 
 
 async def tell(notice: str, arguments: dict[str, Any]) -> None:
