@@ -16,7 +16,7 @@ from django.contrib.auth.models import AnonymousUser, User
 import chanx
 from chanx import revocation
 from chanx.exceptions import BrokerError
-from chanx.generic import identity as identity_module
+from chanx.generic import identities as identities_module
 from chanx.integrations.background import background
 from chanx.integrations.control import GROUP, get_origin
 from tests.app.consumers import RoomConsumer
@@ -69,12 +69,12 @@ class SharedLayer(BaseChannelLayer):
 @pytest.fixture(autouse=True)
 def _forget() -> Iterator[None]:
     """Nothing of other tests is remembered."""
-    identity_module._recent_events.clear()
-    identity_module._recent_kicks.clear()
+    identities_module._recent_events.clear()
+    identities_module._recent_kicks.clear()
     yield
     background.stop()
-    identity_module._recent_events.clear()
-    identity_module._recent_kicks.clear()
+    identities_module._recent_events.clear()
+    identities_module._recent_kicks.clear()
 
 
 @pytest.fixture

@@ -16,10 +16,11 @@ from rest_framework.authtoken.models import Token
 from rest_framework.permissions import AllowAny, IsAuthenticated
 
 from chanx.engine.stats import counters
+from chanx.generic import identities as identities_module
 from chanx.generic import identity as identity_module
 from chanx.generic import recheck as recheck_module
 from chanx.generic.authenticator import AuthenticationResult, ChanxWebsocketAuthenticator
-from chanx.generic.identity import get_identities
+from chanx.generic.identities import get_identities
 from chanx.integrations.announce import (
     EVERYBODY,
     announce,
@@ -63,12 +64,12 @@ class Desk:
 @pytest.fixture
 def desk() -> Iterator[Desk]:
     """The desk of this test; nothing of other tests is remembered."""
-    identity_module._recent_events.clear()
-    identity_module._recent_kicks.clear()
+    identities_module._recent_events.clear()
+    identities_module._recent_kicks.clear()
     counters.rechecks.clear()
     yield Desk()
-    identity_module._recent_events.clear()
-    identity_module._recent_kicks.clear()
+    identities_module._recent_events.clear()
+    identities_module._recent_kicks.clear()
 
 
 def make(desk: Desk, base: Any = OpenConsumer, **attributes: Any) -> Any:
@@ -364,7 +365,7 @@ def test_key_of_a_session_is_not_in_its_subject() -> None:
 async def test_event_in_the_middle_of_a_handshake_is_not_missed(
     desk: Desk, where: str, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(identity_module, "_SPREAD", 0.01)
+    monkeypatch.setattr(identities_module, "_SPREAD", 0.01)
     desk.answer = REFUSED
 
     def happen() -> None:
@@ -508,8 +509,8 @@ async def test_answer_about_an_earlier_token_decides_nothing(desk: Desk, connect
 async def test_everybody_is_asked_soon_and_only_a_few_at_once(
     desk: Desk, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(identity_module, "_SPREAD", 0.05)
-    monkeypatch.setattr(identity_module, "_RATE", 1e9)
+    monkeypatch.setattr(identities_module, "_SPREAD", 0.05)
+    monkeypatch.setattr(identities_module, "_RATE", 1e9)
     desk.gate = asyncio.Event()
     clients = [await connect(make(desk).as_asgi()) for _ in range(20)]
     announce([EVERYBODY])
