@@ -147,8 +147,8 @@ async def test_object_that_is_deleted(auth_site: AuthSite) -> None:
 
 
 @pytest.mark.parametrize("stack", ["ws", "stack"])
-async def test_session_that_runs_out_silently(auth_site: AuthSite, stack: str) -> None:
-    """No signal tells of a password that somebody else has changed by a plain UPDATE."""
+async def test_password_that_was_changed_by_an_update(auth_site: AuthSite, stack: str) -> None:
+    """No signal tells of it, so a re-check has to see it."""
     user = await auth_site.make_user()
     headers = with_session(await auth_site.log_in(user))
     async with connect(auth_site.server, f"/{stack}/often/", headers) as client:
