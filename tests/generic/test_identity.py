@@ -439,6 +439,23 @@ async def test_kick_before_the_first_message_is_not_for_the_one_who_sends_it(des
     await client.disconnect()
 
 
+async def test_renewal_by_an_authenticator_of_the_sites_own_is_for_the_same_user(
+    desk: Desk, connect: Connect
+) -> None:
+    users = []
+
+    class Consumer(make(desk)):  # type: ignore[misc]  # made by a function
+        async def disconnect(self, code: int) -> None:
+            users.append(self.user)
+
+    client = await connect(Consumer.as_asgi())
+    desk.first = AuthenticationResult(True, 200, "OK", user=User(pk=8))
+    await client.send_json_to({"action": "authenticate", "payload": {"token": "abc"}})
+    assert (await client.receive_json_from(PATIENCE))["payload"]["status_code"] == 401
+    await client.disconnect()
+    assert users == [ANN]
+
+
 async def test_event_in_the_middle_of_a_renewal_is_not_missed(desk: Desk, connect: Connect) -> None:
     """What is asked then is about the old token, which may be as good as ever."""
     consumer = make(desk)

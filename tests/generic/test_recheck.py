@@ -354,6 +354,23 @@ async def test_authenticate_of_a_subclass_decides_about_rechecks_and_renewals() 
     assert authenticator.request is first
 
 
+async def test_authenticate_of_a_subclass_may_look_at_the_user_in_the_event_loop() -> None:
+    class Own(ChanxWebsocketAuthenticator):
+        async def authenticate(self, scope: Any) -> AuthenticationResult:
+            user = scope["user"]
+            if not user.is_authenticated or not scope["session"].keys():
+                return AuthenticationResult(False, 401, "Unauthorized")
+            return AuthenticationResult(True, 200, "OK", user=user)
+
+    user = await make_user()
+    scope = await log_in(user, has_middleware=True)
+    authenticator = make(kind=Own)
+    assert get_status(await authenticator.authenticate(scope)) == 200
+    assert get_status(await authenticator.recheck(scope)) == 200
+    await deactivate(user)
+    assert get_status(await authenticator.recheck(scope)) == 401
+
+
 # --- renewals -------------------------------------------------------------------------------------
 
 

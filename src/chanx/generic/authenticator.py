@@ -10,6 +10,7 @@ from http import HTTPStatus
 from http.client import responses
 from typing import Any, Final, Protocol, cast
 
+from django.contrib.auth import SESSION_KEY
 from django.db.models import QuerySet
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
@@ -189,7 +190,7 @@ class ChanxWebsocketAuthenticator:
             fresh = make_fresh_scope(
                 scope, without_session=without_session or is_renewed, without_user=is_renewed
             )
-            result = await self.authenticate({**fresh, _ATTEMPT: attempt})
+            result = await self._attempt(fresh, attempt)
             if attempt.token != self._token:
                 continue  # renewed meanwhile, and what that replaced decides nothing any more
             if result.is_authenticated and attempt.view:
@@ -209,7 +210,7 @@ class ChanxWebsocketAuthenticator:
         """
         attempt = _Attempt(token, is_renewal=True)
         fresh = make_fresh_scope(scope, without_session=True, without_user=True)
-        result = await self.authenticate({**fresh, _ATTEMPT: attempt})
+        result = await self._attempt(fresh, attempt)
         if not result.is_authenticated:
             if result.refused_by == "anonymous":
                 result.refused_by = "authentication"  # no class knows what to do with the token
@@ -266,6 +267,13 @@ class ChanxWebsocketAuthenticator:
 
     # --- steps ----------------------------------------------------------------------------------
 
+    async def _attempt(self, fresh: Mapping[str, Any], attempt: _Attempt) -> AuthenticationResult:
+        if type(self).authenticate is not ChanxWebsocketAuthenticator.authenticate:
+            # It may look at the user in the event loop, as it may at a handshake, where Channels'
+            # middleware has loaded it.
+            await call_in_thread(_load, fresh)
+        return await self.authenticate({**fresh, _ATTEMPT: attempt})
+
     def _make_view(self, attempt: _Attempt | None) -> HandshakeView:
         view = HandshakeView()
         # None means the project's defaults, as they are now and not when DRF was imported.
@@ -302,6 +310,11 @@ class ChanxWebsocketAuthenticator:
         self.needs_rechecks = view.checks_with_io or bool(
             view.authentication_classes and (not view.is_anonymous or view.request.auth is not None)
         )
+
+
+def _load(scope: Mapping[str, Any]) -> None:
+    scope["session"].get(SESSION_KEY)
+    getattr(scope["user"], "is_authenticated", None)
 
 
 def _make_request(view: HandshakeView, scope: Mapping[str, Any]) -> Request:

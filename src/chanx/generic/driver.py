@@ -27,7 +27,7 @@ from chanx.generic.admission import tell_and_close
 from chanx.generic.authenticator import AuthenticationResult
 from chanx.generic.frames import Frames
 from chanx.generic.handshake import FirstMessage
-from chanx.generic.identity import Identity, needs_identity
+from chanx.generic.identity import Identity, get_user_key, needs_identity
 from chanx.generic.log_context import bind_connection, unbind_frame
 from chanx.generic.plan import ClassPlan, Options, get_quiet, is_handler_name
 from chanx.generic.subprotocols import HEARTBEAT, PROTOCOL, select_protocol
@@ -352,8 +352,7 @@ class Driver:
 
     def set_user(self, user: Any) -> None:
         """Remember whose connection it is; anonymous users own nothing."""
-        if getattr(user, "is_authenticated", False) and getattr(user, "pk", None) is not None:
-            self.user = str(user.pk)
+        self.user = get_user_key(user)
 
     def mute(self) -> None:
         """Log nothing more of what is sent, and not that the connection has ended."""

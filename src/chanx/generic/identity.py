@@ -24,7 +24,7 @@ from chanx.integrations.announce import (
 if TYPE_CHECKING:
     from chanx.generic.driver import Driver
 
-__all__ = ["Identity", "needs_identity"]
+__all__ = ["Identity", "get_user_key", "needs_identity"]
 
 _LONGEST: Final = 300.0
 """Seconds after which the wall clock is looked at again: timers do not notice when it is set."""
@@ -182,7 +182,7 @@ class Identity:
         result: AuthenticationResult = await self._authenticator.recheck(
             self._consumer.scope, without_session=self._has_session_ended
         )
-        if result.is_authenticated and _get_key(result.user) != self._driver.user:
+        if result.is_authenticated and get_user_key(result.user) != self._driver.user:
             return AuthenticationResult(False, 401, "Unauthorized", {"detail": _OTHER_USER})
         return result
 
@@ -233,7 +233,7 @@ def _get_subjects(user: str | None, authenticator: Any, scope: Any) -> tuple[str
     return tuple(subjects)
 
 
-def _get_key(user: Any) -> str | None:
+def get_user_key(user: Any) -> str | None:
     """Return what a user is known by to the driver; None for anonymous ones."""
     is_known = getattr(user, "is_authenticated", False) and getattr(user, "pk", None) is not None
     return str(user.pk) if is_known else None

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from chanx.generic.admission import make_message
 from chanx.generic.authenticator import AuthenticationResult
+from chanx.generic.identity import get_user_key
 
 if TYPE_CHECKING:
     from chanx.generic.driver import Driver
@@ -31,7 +32,11 @@ async def renew(driver: "Driver", consumer: Any, token: str) -> bool:
         result = await consumer.authenticator.renew(consumer.scope, token)
     if not driver.is_open:
         return True  # ended meanwhile; there is nobody to be told
-    if result.is_authenticated:
+    if result.is_authenticated and get_user_key(result.user) != driver.user:
+        # Of an authenticator with an authenticate() of its own, which found somebody else.
+        driver.log.info("Refused a token", status=_REFUSAL.status_code)
+        result = _REFUSAL
+    elif result.is_authenticated:
         consumer.user, consumer.obj = result.user, result.obj
         driver.keep_identity(consumer.authenticator, begun)
     elif result.refused_by in ("permission", "object"):
