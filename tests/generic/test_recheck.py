@@ -594,3 +594,19 @@ async def test_get_expiry_may_be_overridden() -> None:
     authenticator = make(kind=Own)
     assert get_status(await authenticator.check(with_token(token))) == 200
     assert authenticator.expires_at == end
+
+
+def test_authenticator_of_ones_own_is_asked_again_unless_it_says_otherwise() -> None:
+    class Own(ChanxWebsocketAuthenticator):
+        async def authenticate(self, scope: Any) -> AuthenticationResult:
+            return AuthenticationResult(True, 200, "OK")
+
+    class Settled(Own):
+        needs_rechecks = False
+
+    class Throttled(ChanxWebsocketAuthenticator):
+        throttle_classes = []
+
+    assert Own().needs_rechecks
+    assert not Settled().needs_rechecks
+    assert not Throttled().needs_rechecks

@@ -36,6 +36,7 @@ __all__ = [
     "AuthenticationTooLate",
     "ChanxWebsocketAuthenticator",
     "ObjectSource",
+    "refuse_other_user",
 ]
 
 _DEADLINE: Final = 15.0
@@ -118,6 +119,12 @@ class ChanxWebsocketAuthenticator:
     """Who is in; None before that."""
     _token: str | None = None
     """The token of the last renewal; None: that of the handshake."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "authenticate" in vars(cls) and "needs_rechecks" not in vars(cls):
+            # What it looks at is not known; ``check``, if it calls that, says more.
+            cls.needs_rechecks = True
 
     @property
     def request(self) -> Request | None:
@@ -215,10 +222,10 @@ class ChanxWebsocketAuthenticator:
             if result.refused_by == "anonymous":
                 result.refused_by = "authentication"  # no class knows what to do with the token
             if self._knows_other_user(attempt.view):
-                return _refuse_other_user()  # whose rights are of no concern here
+                return refuse_other_user()  # whose rights are of no concern here
             return result
         if self._user is not None and not _is_same(self._user, result.user):
-            return _refuse_other_user()
+            return refuse_other_user()
         if attempt.view:
             self._token, self.request = token, attempt.view.request
             self._keep(attempt.view)
@@ -236,8 +243,8 @@ class ChanxWebsocketAuthenticator:
     def get_expiry(self, request: Request) -> float | None:
         """Override to tell when the client's token ends, in seconds since the epoch; None: never.
 
-        Called in the thread of the other checks. The default knows the tokens of simplejwt, PyJWT,
-        knox and the OAuth toolkit.
+        Called where the other checks are made: in a thread, unless none of them needs one. The
+        default knows the tokens of simplejwt, PyJWT, knox and the OAuth toolkit.
         """
         auth: Any = request.auth
         return None if auth is None else read_expiry(auth)
@@ -366,7 +373,8 @@ def _make_result(view: HandshakeView) -> AuthenticationResult:
     )
 
 
-def _refuse_other_user() -> AuthenticationResult:
+def refuse_other_user() -> AuthenticationResult:
+    """Return what is answered to a token of another user, or to one that is wrong."""
     data = {"detail": AuthenticationFailed.default_detail}
     return AuthenticationResult(
         False,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
 
-from chanx.generic.authenticator import AuthenticationResult
+from chanx.generic.authenticator import AuthenticationResult, refuse_other_user
 from chanx.generic.identities import get_identities
 from chanx.integrations.announce import (
     get_session_subject,
@@ -33,7 +33,6 @@ _RETRY: Final = (5.0, 10.0)
 """Seconds until an urgent check that failed is tried again, by chance between these."""
 
 _EXPIRED: Final = "Token has expired"
-_OTHER_USER: Final = "Incorrect authentication credentials."
 
 
 def needs_identity(user: str | None, authenticator: Any) -> bool:
@@ -183,7 +182,7 @@ class Identity:
             self._consumer.scope, without_session=self._has_session_ended
         )
         if result.is_authenticated and get_user_key(result.user) != self._driver.user:
-            return AuthenticationResult(False, 401, "Unauthorized", {"detail": _OTHER_USER})
+            return refuse_other_user()
         return result
 
     async def handle_error(self, error: BaseException) -> None:

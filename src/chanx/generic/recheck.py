@@ -124,8 +124,10 @@ class Rechecker:
             # Whoever is not known to be allowed is not.
             left_out = self._log_limit.admit(type(error).__qualname__)
             if left_out is not None:
-                text = "Re-check failed with unexpected error"
-                log_exception(get_logger(), text, error, left_out=left_out)
+                log = get_logger()
+                log_exception(
+                    log, "Re-check failed with unexpected error", error, left_out=left_out
+                )
             detail = {"detail": "Internal server error"}
             return AuthenticationResult(False, 500, "Internal Server Error", detail)
         if result.status_code >= 500 and not result.is_authenticated:

@@ -187,6 +187,10 @@ class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generi
         """
         return cast("Request", self.authenticator.request)
 
+    @request.setter
+    def request(self, request: "Request") -> None:
+        self.authenticator.request = request
+
     async def dispatch(self, message: Any) -> None:
         """Call the handler for an event, without Channels' trip to a thread for each."""
         name = get_handler_name(message)
