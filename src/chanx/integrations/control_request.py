@@ -1,19 +1,27 @@
 """Telling all processes of the site to do something, and gathering their answers."""
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from channels.layers import InMemoryChannelLayer, channel_layers, get_channel_layer
 
 from chanx.exceptions import BrokerError, NoChannelLayer
+from chanx.integrations.background import background
 from chanx.integrations.channel_layer import ChannelLayerBroker, get_hub
 from chanx.integrations.control import EVENT_TYPE, GROUP, commands, get_origin
 from chanx.integrations.own_channel import OwnChannel
 
 __all__ = ["NotShared", "Reply", "get_shared_aliases", "request", "tell"]
+
+
+_REPEAT_AFTER: Final = 0.3
+"""Seconds until a notice is given once more. Layers lose events: channels_redis's core layer the
+one that Redis has handed out when a receive is cancelled, as for each group that a process leaves.
+Late enough not to be lost by the same leaving, and early enough to be in time."""
 
 
 class NotShared(NoChannelLayer):
@@ -93,17 +101,36 @@ def get_shared_aliases() -> list[str]:
 async def tell(notice: str, arguments: dict[str, Any]) -> None:
     """Give a notice to all other processes, over all layers that they share; nobody answers.
 
+    It is given twice, lest a layer loses it, and taken once. The second time is not waited for.
     This process is not told: see ``control.act_here``. Raises BrokerError when a layer failed; the
     others have been told then.
     """
-    origin = get_origin()
-    event = {"type": EVENT_TYPE, "command": notice, "arguments": arguments, "origin": origin}
+    event = {
+        "type": EVENT_TYPE,
+        "command": notice,
+        "arguments": arguments,
+        "origin": get_origin(),
+        "id": secrets.token_hex(8),
+    }
+    aliases = get_shared_aliases()
     outcomes = await asyncio.gather(
-        *(_publish(alias, event) for alias in get_shared_aliases()), return_exceptions=True
+        *(_publish(alias, event) for alias in aliases), return_exceptions=True
     )
-    for outcome in outcomes:
-        if isinstance(outcome, BaseException):
-            raise outcome
+    errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+    if told := [alias for alias, outcome in zip(aliases, outcomes, strict=True) if not outcome]:
+        # In a loop that lives on: the caller's may be async_to_sync's, which ends with this call.
+        background.start(_repeat(told, event))
+    if errors:
+        raise errors[0]
+
+
+async def _repeat(aliases: list[str], event: dict[str, Any]) -> None:
+    """Publish a notice once more; a process that has taken it knows it by its id."""
+    await asyncio.sleep(_REPEAT_AFTER)
+    for alias in aliases:
+        # Whoever is deaf by now re-checks all that it has when it hears again.
+        with contextlib.suppress(Exception):
+            await _publish(alias, event)
 
 
 async def _publish(alias: str, event: dict[str, Any]) -> None:
