@@ -2,8 +2,13 @@
 
 import asyncio
 import contextlib
+import os
 import secrets
+import threading
+import time
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,6 +27,9 @@ _REPEAT_AFTER: Final = 0.3
 """Seconds until a notice is given once more. Layers lose events: channels_redis's core layer the
 one that Redis has handed out when a receive is cancelled, as for each group that a process leaves.
 Late enough not to be lost by the same leaving, and early enough to be in time."""
+
+_MAX_REPEATED: Final = 10_000
+"""Notices that wait for that; beyond it the oldest are left out."""
 
 
 class NotShared(NoChannelLayer):
@@ -118,19 +126,60 @@ async def tell(notice: str, arguments: dict[str, Any]) -> None:
     )
     errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
     if told := [alias for alias, outcome in zip(aliases, outcomes, strict=True) if not outcome]:
-        # In a loop that lives on: the caller's may be async_to_sync's, which ends with this call.
-        background.start(_repeat(told, event))
+        _repetitions.put(told, event)
     if errors:
         raise errors[0]
 
 
-async def _repeat(aliases: list[str], event: dict[str, Any]) -> None:
-    """Publish a notice once more; a process that has taken it knows it by its id."""
-    await asyncio.sleep(_REPEAT_AFTER)
-    for alias in aliases:
-        # Whoever is deaf by now re-checks all that it has when it hears again.
-        with contextlib.suppress(Exception):
-            await _publish(alias, event)
+class _Repetitions:
+    """Notices that are to be given once more, one after the other: many at once would each take a
+    connection to the layer."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin anew: in a child process nothing is on its way."""
+        self._lock = threading.Lock()
+        self._waiting: deque[tuple[float, list[str], dict[str, Any]]] = deque(maxlen=_MAX_REPEATED)
+        self._is_running = False
+
+    def put(self, aliases: list[str], event: dict[str, Any]) -> None:
+        """Have a notice given to these layers once more. For any thread."""
+        with self._lock:
+            self._waiting.append((time.monotonic() + _REPEAT_AFTER, aliases, event))
+            if self._is_running:
+                return
+            self._is_running = True
+        # In a loop that lives on: the caller's may be async_to_sync's, which ends with its call.
+        try:
+            background.start(self._run()).add_done_callback(self._note_end)
+        except BaseException:
+            self._is_running = False
+            raise
+
+    def _note_end(self, future: "Future[None]") -> None:
+        if future.cancelled():  # the thread was stopped
+            self._is_running = False
+
+    async def _run(self) -> None:
+        while found := self._get_next():
+            due, aliases, event = found
+            await asyncio.sleep(due - time.monotonic())
+            for alias in aliases:
+                # Whoever is deaf by now re-checks all that it has when it hears again.
+                with contextlib.suppress(Exception):
+                    await _publish(alias, event)
+
+    def _get_next(self) -> tuple[float, list[str], dict[str, Any]] | None:
+        with self._lock:
+            self._is_running = bool(self._waiting)
+            return self._waiting.popleft() if self._waiting else None
+
+
+_repetitions: Final = _Repetitions()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_repetitions.reset)
 
 
 async def _publish(alias: str, event: dict[str, Any]) -> None:
