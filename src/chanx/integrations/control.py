@@ -19,6 +19,7 @@ import chanx
 from chanx.codes import CloseCode
 from chanx.engine.events import Delivery, GroupEvent
 from chanx.engine.hub import INTERNAL_PREFIX, Hub
+from chanx.engine.recent import Recent
 from chanx.engine.tasks import spawn_detached
 from chanx.integrations.channel_layer import ChannelLayerBroker, get_hub
 from chanx.log import get_logger
@@ -45,6 +46,9 @@ REPLY_TYPE: Final = "chanx.control.reply"
 _MAX_RUNNING: Final = 16
 """Commands that one process runs at once; more are ignored, and logged."""
 
+_MAX_ID: Final = 64
+"""Characters of the id of a notice."""
+
 _PROCESS: Final = secrets.token_hex(8)
 """Tells processes apart whose pids are the same, on different machines."""
 
@@ -66,8 +70,9 @@ class Command:
 class Notice:
     """What a process does at once when it is told to, without an answer.
 
-    ``act`` gets the validated arguments. It is called in any thread, waits for nothing, and does
-    the same when it is called twice: a process is told once by each channel layer and event loop.
+    ``act`` gets the validated arguments. It is called in any thread, waits for nothing, and is best
+    the same when it is called twice: what several layers and event loops tell a process, and each
+    of them twice, is known by its id, but may be told at the same moment.
     """
 
     act: Callable[[Any], None]
@@ -141,6 +146,20 @@ def act_here(name: str, arguments: dict[str, Any]) -> None:
         notice.act(notice.arguments.model_validate(arguments))
 
 
+_taken: Final[Recent[bool]] = Recent()
+"""The ids of the notices that this process has been given."""
+
+
+def _is_known(notice_id: Any) -> bool:
+    """Tell whether a notice has come before, and remember that it has come."""
+    if not isinstance(notice_id, str) or len(notice_id) > _MAX_ID:
+        return False
+    if _taken.find(notice_id, float("-inf")):
+        return True
+    _taken.note([notice_id], True)
+    return False
+
+
 class _Control:
     """The member that stands for the process in the group."""
 
@@ -177,8 +196,8 @@ class _Control:
         return True
 
     def _take_notice(self, name: str, event: dict[str, Any]) -> None:
-        # Done already by the one who tells it.
-        if event.get("origin") == get_origin():
+        # Done already by the one who tells it, or when it came before.
+        if event.get("origin") == get_origin() or _is_known(event.get("id")):
             return
         try:
             act_here(name, event.get("arguments") or {})
