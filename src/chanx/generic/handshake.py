@@ -108,7 +108,12 @@ class Handshake:
         """Make the user that of the connection, if it may have one more."""
         consumer, driver = self._consumer, self._driver
         if not result.is_authenticated:
-            note_refusal(driver, "authentication", status=result.status_code)
+            note_refusal(
+                driver,
+                "authentication",
+                status=result.status_code,
+                refused_by=result.refused_by,
+            )
             return result
         driver.set_user(result.user)
         if refusal := check_user(driver):

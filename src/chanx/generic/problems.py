@@ -1,12 +1,15 @@
 """What can be wrong with a consumer class, found before the first client comes."""
 
+import difflib
 import functools
 import inspect
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from channels.layers import channel_layers
+from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 from rest_framework.settings import api_settings
 
@@ -32,6 +35,7 @@ __all__ = [
     "find_bad_settings",
     "find_deployment_problems",
     "find_problems",
+    "warn_without_app",
 ]
 
 _CLASS_LISTS: Final = ("authentication_classes", "permission_classes", "throttle_classes")
@@ -40,6 +44,11 @@ _CHOICES: Final = {
     "RECHECK_ON": tuple(DEFAULTS["RECHECK_ON"]),
 }
 """What the settings that are lists of names may hold."""
+
+
+_MIN_NAME: Final = 8
+_ALIKE: Final = 0.9
+"""Names of so many characters that are so much alike (difflib) are taken for a slip."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +77,19 @@ def check_consumer(consumer: type[Any]) -> None:
     for problem in find_problems(consumer):
         if problem.exception:
             raise problem.exception(problem.describe(consumer))
+
+
+@functools.cache
+def warn_without_app() -> None:
+    """Warn, once, when the app is missing without which nobody hears of Django's signals."""
+    if apps.ready and not apps.is_installed("chanx"):
+        warnings.warn(
+            "'chanx' is not in INSTALLED_APPS, so who logs out or is deactivated keeps its "
+            "WebSockets until the next re-check, and manage.py check does not look at consumers: "
+            "add it",
+            RuntimeWarning,
+            stacklevel=3,
+        )
 
 
 def check_settings_for_limits() -> None:
@@ -108,6 +130,7 @@ def find_problems(consumer: Any) -> Iterator[ConsumerProblem]:
     yield from _check_limits(consumer)
     yield from _check_access(consumer)
     yield from _check_unions(consumer)
+    yield from _check_names(consumer)
 
 
 def find_deployment_problems(consumer: Any) -> Iterator[ConsumerProblem]:
@@ -187,6 +210,14 @@ def _check_authentication(consumer: Any) -> Iterator[ConsumerProblem]:
             yield ConsumerProblem(
                 "E005", name, f"is {classes!r}, not a list", f"write {name} = [...]"
             )
+        for item in classes if isinstance(classes, list | tuple) else ():
+            if not callable(item):
+                yield ConsumerProblem(
+                    "E005",
+                    name,
+                    f"holds {item!r:.100}, which is no class",
+                    "write the class itself: not its name in quotes, and no brackets behind it",
+                )
     for permission in find_async_permissions(_get_permissions(consumer)):
         yield ConsumerProblem(
             "E015",
@@ -350,6 +381,28 @@ def _check_unions(consumer: Any) -> Iterator[ConsumerProblem]:
                 "add Field(discriminator=...)",
                 is_error=False,
             )
+
+
+def _check_names(consumer: Any) -> Iterator[ConsumerProblem]:
+    """Find attributes that nobody reads because a letter is wrong: of permissions above all."""
+    base = next(cls for cls in consumer.__mro__ if cls.__module__.startswith("chanx.generic"))
+    known = [
+        name
+        for name in {*vars(base), *base.__annotations__}
+        if len(name) >= _MIN_NAME and name[0] != "_" and not callable(vars(base).get(name))
+    ]
+    for cls in consumer.__mro__:
+        for name in sorted(_get_own(cls)):
+            if name.startswith("_") or hasattr(base, name) or name in base.__annotations__:
+                continue
+            if found := difflib.get_close_matches(name, known, n=1, cutoff=_ALIKE):
+                yield ConsumerProblem(
+                    "W005",
+                    name,
+                    f"means nothing to chanx, and is nearly {found[0]}",
+                    f"call it {found[0]}, or something else",
+                    is_error=False,
+                )
 
 
 def _get_own(cls: type[Any]) -> set[str]:

@@ -28,6 +28,9 @@ MAX_TOKEN: Final = 8192
 """Characters, the scheme included: what common servers and proxies take as one line of a header."""
 
 _MALFORMED: Final = "The token is malformed."
+_NOT_BASE64URL: Final = (
+    "The token is malformed: a subprotocol carries it in base64url, without padding."
+)
 _DISAGREEING: Final = "The tokens of this handshake disagree."
 _AUTHORIZATION: Final = b"authorization"
 _PROTOCOL: Final = b"sec-websocket-protocol"
@@ -118,7 +121,11 @@ def replace_credentials(
 
 def make_bearer_subprotocol(token: str) -> str:
     """Return the subprotocol that carries a token."""
-    return BEARER_PREFIX + urlsafe_b64encode(token.encode()).rstrip(b"=").decode()
+    return BEARER_PREFIX + _encode(token.encode())
+
+
+def _encode(data: bytes) -> str:
+    return urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def _complete(scope: Mapping[str, Any], token: str, get_scheme: GetScheme) -> Credentials:
@@ -167,12 +174,11 @@ def _read_protocol(name: str) -> str:
     try:
         decoded = urlsafe_b64decode(encoded + "==")
     except ValueError:
-        raise _TokenError(_MALFORMED) from None
-    token = _read_text(decoded)
+        raise _TokenError(_NOT_BASE64URL) from None
     # Python skips characters that are not of the alphabet, and there is one way to write a token.
-    if make_bearer_subprotocol(token) != name:
-        raise _TokenError(_MALFORMED)
-    return token
+    if _encode(decoded) != encoded:
+        raise _TokenError(_NOT_BASE64URL)
+    return _read_text(decoded)
 
 
 def _read_text(value: bytes) -> str:
