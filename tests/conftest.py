@@ -11,7 +11,7 @@ from channels.layers import BaseChannelLayer, InMemoryChannelLayer, channel_laye
 from pytest_django import DjangoDbBlocker
 from structlog.testing import LogCapture
 
-from chanx.generic import admission, failures
+from chanx.generic import admission, failures, identities
 from chanx.log import RepeatLimit
 from chanx.testing import WebsocketCommunicator
 from tests.app.consumers import VARIANTS, ConsumerClass, override
@@ -45,6 +45,13 @@ def logs() -> Iterator[list[Any]]:
 @pytest.fixture(autouse=True)
 def _no_output(logs: list[Any]) -> None:
     """Keep the lines off the terminal."""
+
+
+@pytest.fixture(autouse=True)
+def _nothing_has_happened() -> None:
+    """Let no user have what happened in the last test to another one of the same key."""
+    identities._recent_events.clear()
+    identities._recent_kicks.clear()
 
 
 @pytest.fixture(autouse=True)
