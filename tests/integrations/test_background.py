@@ -110,3 +110,19 @@ print(os.waitpid(child, 0)[1])
     command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", code]
     result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert (result.stdout.strip(), result.stderr) == ("0", "")
+
+
+def test_stop_waits_for_what_was_started_by_what_runs() -> None:
+    ended: list[str] = []
+
+    async def second() -> None:
+        await asyncio.sleep(0)
+        ended.append("second")
+
+    async def first() -> None:
+        background.start(second())
+        ended.append("first")
+
+    background.start(first())
+    background.stop()
+    assert ended == ["first", "second"]

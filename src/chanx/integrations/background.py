@@ -8,6 +8,7 @@ import asyncio
 import atexit
 import os
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, Final, TypeVar
@@ -72,11 +73,17 @@ class Background:
         with self._lock:
             self._running.discard(future)
 
+    def _get_running(self) -> "list[Future[Any]]":
+        with self._lock:
+            # Those that are done are forgotten in a moment.
+            return [future for future in self._running if not future.done()]
+
     def stop(self) -> None:
         """Wait for what runs, within bounds, and end the thread; it is started anew when needed."""
-        with self._lock:
-            running = list(self._running)
-        wait(running, timeout=_GRACE)
+        end = time.monotonic() + _GRACE
+        # More than once: what runs may have started something, a repetition say.
+        while (running := self._get_running()) and (left := end - time.monotonic()) > 0:
+            wait(running, timeout=left)
         with self._lock:
             loop, thread, self._loop, self._thread = self._loop, self._thread, None, None
         if loop and thread:
