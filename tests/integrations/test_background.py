@@ -112,7 +112,7 @@ print(os.waitpid(child, 0)[1])
     assert (result.stdout.strip(), result.stderr) == ("0", "")
 
 
-def test_stop_waits_for_what_was_started_by_what_runs() -> None:
+def test_stop_waits_for_what_was_started_by_what_runs(background: Background) -> None:
     ended: list[str] = []
 
     async def second() -> None:
