@@ -36,6 +36,7 @@ __all__ = [
     "AuthenticationTooLate",
     "ChanxWebsocketAuthenticator",
     "ObjectSource",
+    "make_server_error",
     "refuse_other_user",
 ]
 
@@ -150,9 +151,7 @@ class ChanxWebsocketAuthenticator:
             return await self.check(scope)
         except Exception as error:
             log_failure(get_logger(), error)
-            return AuthenticationResult(
-                False, 500, "Internal Server Error", {"detail": "Internal server error"}
-            )
+            return make_server_error()
 
     async def check(self, scope: Mapping[str, Any]) -> AuthenticationResult:
         """Do what ``authenticate`` does, and raise what is unexpected.
@@ -375,14 +374,14 @@ def _make_result(view: HandshakeView) -> AuthenticationResult:
 
 def refuse_other_user() -> AuthenticationResult:
     """Return what is answered to a token of another user, or to one that is wrong."""
-    data = {"detail": AuthenticationFailed.default_detail}
-    return AuthenticationResult(
-        False,
-        401,
-        "Unauthorized",
-        json.loads(json.dumps(data, cls=JSONEncoder)),
-        refused_by="authentication",
-    )
+    data = {"detail": str(AuthenticationFailed.default_detail)}  # a lazy translation
+    return AuthenticationResult(False, 401, "Unauthorized", data, refused_by="authentication")
+
+
+def make_server_error() -> AuthenticationResult:
+    """Return what a client is told of an error that is the server's: nothing."""
+    data = {"detail": "Internal server error"}
+    return AuthenticationResult(False, 500, "Internal Server Error", data)
 
 
 def _is_same(user: Any, other: Any) -> bool:

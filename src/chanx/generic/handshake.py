@@ -13,7 +13,7 @@ from chanx.generic.admission import (
     note_refusal,
     tell_and_close,
 )
-from chanx.generic.authenticator import AuthenticationResult
+from chanx.generic.authenticator import AuthenticationResult, make_server_error
 from chanx.generic.failures import log_failure
 
 if TYPE_CHECKING:
@@ -187,6 +187,4 @@ async def _check_token(
     except Exception as error:
         log_failure(driver.log, error)
         await driver.handle_database_error(error)
-        return AuthenticationResult(
-            False, 500, "Internal Server Error", {"detail": "Internal server error"}
-        )
+        return make_server_error()

@@ -28,7 +28,7 @@ from chanx.integrations.credentials import (
     may_have_token,
     replace_credentials,
 )
-from chanx.integrations.request import make_request
+from chanx.integrations.request import make_anonymous_user, make_request
 from chanx.settings import chanx_settings
 
 __all__ = [
@@ -223,7 +223,7 @@ class HandshakeView(GenericAPIView[Any]):
     def _load_user(self) -> None:
         user: Any = self.request.user
         if user is None:  # DRF can be told to have this for nobody
-            user = _make_anonymous_user()
+            user = make_anonymous_user()
         # A class may return a lazy user: loaded here, where the database may be asked.
         self.is_anonymous = not getattr(user, "is_authenticated", False)
         self.user = user
@@ -297,14 +297,7 @@ class HandshakeView(GenericAPIView[Any]):
 def _get_anonymous_user() -> Any:
     """Return the user that DRF's request has when no class has authenticated one."""
     make: Any = api_settings.UNAUTHENTICATED_USER
-    return make() if make else _make_anonymous_user()
-
-
-def _make_anonymous_user() -> Any:
-    # Imported here: the module with the models cannot be imported before Django is set up.
-    from django.contrib.auth.models import AnonymousUser
-
-    return AnonymousUser()
+    return make() if make else make_anonymous_user()
 
 
 # --- classes --------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from django.db import Error as DatabaseError
 
 from chanx.engine.stats import counters
 from chanx.engine.tasks import raise_own_cancellation
-from chanx.generic.authenticator import AuthenticationResult
+from chanx.generic.authenticator import AuthenticationResult, make_server_error
 from chanx.log import RepeatLimit, get_logger, log_exception
 
 if TYPE_CHECKING:
@@ -128,8 +128,7 @@ class Rechecker:
                 log_exception(
                     log, "Re-check failed with unexpected error", error, left_out=left_out
                 )
-            detail = {"detail": "Internal server error"}
-            return AuthenticationResult(False, 500, "Internal Server Error", detail)
+            return make_server_error()
         if result.status_code >= 500 and not result.is_authenticated:
             self._warn(f"status {result.status_code}")
             return None

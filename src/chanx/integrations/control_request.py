@@ -153,7 +153,8 @@ class _Repetitions:
             raise
 
     def _note_end(self, future: "Future[None]") -> None:
-        if future.cancelled():  # the thread was stopped
+        # The thread was stopped; or something is wrong here, which must not end all that follow.
+        if future.cancelled() or future.exception():
             self._is_running = False
 
     async def _run(self) -> None:

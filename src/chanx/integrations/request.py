@@ -15,7 +15,7 @@ from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-__all__ = ["make_fresh_scope", "make_request"]
+__all__ = ["make_anonymous_user", "make_fresh_scope", "make_request"]
 
 _HTTP_SCHEMES: Final = {"ws": "http", "wss": "https"}
 
@@ -92,7 +92,7 @@ def make_fresh_scope(
         user = None if without_user else scope.get("user")
         if getattr(user, "is_authenticated", False) and not _is_of_session(user, scope):
             return _reload(user)
-        return _get_anonymous() if without_session else _load_user(request)
+        return make_anonymous_user() if without_session else _load_user(request)
 
     fresh = {
         **scope,
@@ -181,10 +181,11 @@ def _reload(user: Any) -> Any:
         return user
     # Its __class__: the type of a lazy one is another.
     found: Any = user.__class__._default_manager.filter(pk=user.pk).first()
-    return found if getattr(found, "is_active", found is not None) else _get_anonymous()
+    return found if getattr(found, "is_active", found is not None) else make_anonymous_user()
 
 
-def _get_anonymous() -> Any:
+def make_anonymous_user() -> Any:
+    """Return a new AnonymousUser of Django's."""
     # Imported here: the module with the models cannot be imported before Django is set up.
     from django.contrib.auth.models import AnonymousUser
 
