@@ -21,7 +21,12 @@ from chanx.generic.handshake_view import (
 )
 from chanx.integrations.credentials import TOKEN_TRANSPORTS
 from chanx.integrations.origin import ANY_ORIGIN, find_bad_origins
-from chanx.messages.base import BaseIncomingMessage, BaseOutgoingGroupMessage, get_actions
+from chanx.messages.base import (
+    BaseIncomingMessage,
+    BaseOutgoingGroupMessage,
+    BaseOutgoingMessage,
+    get_actions,
+)
 from chanx.messages.incoming import AuthenticateMessage
 from chanx.settings import DEFAULTS, chanx_settings
 
@@ -144,6 +149,9 @@ def _check_schemas(consumer: Any) -> Iterator[ConsumerProblem]:
         yield from _check_container(
             "E002", "INCOMING_MESSAGE_SCHEMA", incoming, BaseIncomingMessage
         )
+    direct = getattr(consumer, "OUTGOING_MESSAGE_SCHEMA", None)
+    if direct is not None:
+        yield from _check_container("E020", "OUTGOING_MESSAGE_SCHEMA", direct, BaseOutgoingMessage)
     outgoing = getattr(consumer, "OUTGOING_GROUP_MESSAGE_SCHEMA", None)
     if outgoing is not None:
         yield from _check_container(
@@ -160,7 +168,7 @@ def _check_container(
     id_: str,
     attribute: str,
     schema: Any,
-    base: type[BaseIncomingMessage | BaseOutgoingGroupMessage],
+    base: type[BaseIncomingMessage | BaseOutgoingMessage | BaseOutgoingGroupMessage],
 ) -> Iterator[ConsumerProblem]:
     if not (isinstance(schema, type) and issubclass(schema, base) and schema is not base):
         yield ConsumerProblem(
