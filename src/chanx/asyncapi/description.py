@@ -287,26 +287,19 @@ def _make_names(routes: Sequence[Route]) -> list[str]:
 
 
 def _describe_path(route: Route) -> tuple[str, tuple[Parameter, ...]]:
-    """Return the path with a name of its own for each parameter, and those that stand in it."""
-    left = list(route.parameters)
-    taken = {parameter.name for parameter in left}
-    described: list[Parameter] = []
+    """Return the path, and those of the parameters that stand in it."""
+    found = {parameter.name: parameter for parameter in route.parameters}
+    described: dict[str, Parameter] = {}
 
-    def name_parameter(match: "re.Match[str]") -> str:
-        found = next((each for each in left if each.name == match[1]), None)
-        if found is None:  # a group of a regular expression without a name
-            number = 1
-            while f"arg{number}" in taken:
-                number += 1
-            found = PathParameter(f"arg{number}", "[^/]+")
-            taken.add(found.name)
-        else:
-            left.remove(found)
-        described.append(_describe_parameter(found))
-        return f"{{{found.name}}}"
+    def look_up(match: "re.Match[str]") -> str:
+        name = match[1]
+        if name not in found:  # braces of the path's own, which no URL may have
+            return f"%7B{name}%7D"
+        described[name] = _describe_parameter(found[name])
+        return match[0]
 
     # What is left over stands in a part of a regular expression that need not be there.
-    return _PLACEHOLDER.sub(name_parameter, route.path), tuple(described)
+    return _PLACEHOLDER.sub(look_up, route.path), tuple(described.values())
 
 
 def _describe_parameter(parameter: PathParameter) -> Parameter:

@@ -93,8 +93,9 @@ class Example:
 class MessageDescription:
     """A message class, going one way.
 
-    ``path``: the class, dotted. ``schema``: the name of its definition; None where Pydantic can make none, and ``problems`` says
-    why. ``source`` is set for each endpoint; the rest is the same for all of them.
+    ``path``: the class, dotted. ``schema``: the name of its definition; None where Pydantic can
+    make none, and ``problems`` says why. ``source`` is set for each endpoint; the rest is the same
+    for all of them.
     """
 
     name: str

@@ -1,8 +1,8 @@
 """A text that a regular expression matches: the same one each time, and a short one.
 
-The expression is parsed by Python's own parser. What it cannot read (some of the syntax of Rust and
-of JavaScript, whose expressions stand in JSON Schema too), and what only a search could fulfil, has no
-text here.
+The expression is parsed by Python's own parser. What that cannot read (some of the syntax of Rust
+and of JavaScript, whose expressions stand in JSON Schema too), and what only a search could fulfil,
+has no text here.
 """
 
 import re

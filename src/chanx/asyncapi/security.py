@@ -57,18 +57,21 @@ def needs_login(permission_classes: Iterable[Any]) -> bool:
 
     False: they may get in, or a class decides of which that is not known.
     """
-    for permission in permission_classes:
-        if not isinstance(permission, type):
-            # Composed: with "&" both are asked.
-            if getattr(permission, "operator_class", None) is not None and "AND" in str(
-                permission.operator_class.__name__
-            ):
-                if needs_login([permission.op1_class]) or needs_login([permission.op2_class]):
-                    return True
-        elif issubclass(permission, _LOGIN_PERMISSIONS):
-            # DjangoModelPermissionsOrAnonReadOnly is a subclass that lets them in.
-            if getattr(permission, "authenticated_users_only", True):
-                return True
+    return any(_refuses_anonymous(permission) for permission in permission_classes)
+
+
+def _refuses_anonymous(permission: Any) -> bool:
+    if isinstance(permission, type):
+        # DjangoModelPermissionsOrAnonReadOnly is a subclass that lets them in.
+        return issubclass(permission, _LOGIN_PERMISSIONS) and getattr(
+            permission, "authenticated_users_only", True
+        )
+    operands = [getattr(permission, name, None) for name in ("op1_class", "op2_class")]
+    match getattr(getattr(permission, "operator_class", None), "__name__", None):
+        case "AND":
+            return any(map(_refuses_anonymous, operands))
+        case "OR":
+            return all(map(_refuses_anonymous, operands))
     return False
 
 
