@@ -19,7 +19,6 @@ ROOT = Path(__file__).resolve().parents[2]
 CHECK = Path(__file__).with_name("parser") / "check.cjs"
 
 Validate = Callable[[Any], list[dict[str, str]]]
-Describe = Callable[..., Description]
 
 
 @cache
@@ -63,6 +62,11 @@ def describe_routes(*patterns: Any) -> Description:
 def site_settings() -> Iterator[None]:
     """Have the site of ``tests.asyncapi.site`` be the one that is served."""
     with override_settings(
-        ASGI_APPLICATION="tests.asyncapi.site.application", ROOT_URLCONF="tests.asyncapi.site"
+        ASGI_APPLICATION="tests.asyncapi.site.application",
+        ROOT_URLCONF="tests.asyncapi.site",
+        MIDDLEWARE=[
+            "django.contrib.sessions.middleware.SessionMiddleware",
+            "django.contrib.auth.middleware.AuthenticationMiddleware",
+        ],
     ):
         yield

@@ -266,7 +266,9 @@ def _make_ids(names: Iterable[str]) -> dict[str, str]:
 def _make_unique(names: Iterable[str]) -> list[str]:
     made: list[str] = []
     for name in names:
-        plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+        # Letters without their accents; what else is not ASCII becomes "_".
+        parts = unicodedata.normalize("NFKD", name)
+        plain = "".join(part for part in parts if not unicodedata.combining(part))
         wanted = re.sub(r"[^A-Za-z0-9_-]+", "_", plain).strip("_") or "unnamed"
         free, number = wanted, 1
         while free in made:

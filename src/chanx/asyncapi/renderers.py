@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.functional import Promise
 
 __all__ = ["CONTENT_TYPES", "FORMATS", "render_json", "render_yaml"]
 
@@ -18,8 +19,25 @@ CONTENT_TYPES: Final = {
 
 
 def render_json(document: Document) -> str:
-    """Return JSON, indented, with a line break at its end."""
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    """Return JSON, indented, with a line break at its end.
+
+    Raises ImproperlyConfigured for what a hook has put in and JSON cannot hold.
+    """
+    try:
+        text = json.dumps(
+            document, indent=2, ensure_ascii=False, allow_nan=False, default=_write_translated
+        )
+    except (TypeError, ValueError) as error:
+        raise ImproperlyConfigured(
+            f"The document cannot be written: {error}. Look at what CHANX['ASYNCAPI_HOOK'] adds"
+        ) from error
+    return text + "\n"
+
+
+def _write_translated(value: Any) -> str:
+    if isinstance(value, Promise):  # gettext_lazy()
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
 def render_yaml(document: Document) -> str:
@@ -39,7 +57,7 @@ def render_yaml(document: Document) -> str:
             return True
 
     # Through JSON: what a hook has put in may be no plain dict, list or string.
-    plain = json.loads(json.dumps(document))
+    plain = json.loads(render_json(document))
     text: str = yaml.dump(plain, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=100)
     return text
 

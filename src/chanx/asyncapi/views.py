@@ -9,6 +9,7 @@ from django.utils.module_loading import import_string
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
+from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
 from chanx.asyncapi.document import make_site_document
@@ -29,7 +30,7 @@ class DocumentationView(APIView):
 
     def get_authenticators(self) -> list[BaseAuthentication]:
         """Return the project's, and that of sessions."""
-        classes = list(self.authentication_classes)
+        classes: list[Any] = list(api_settings.DEFAULT_AUTHENTICATION_CLASSES)
         if not any(issubclass(each, SessionAuthentication) for each in classes):
             classes.append(SessionAuthentication)
         return [each() for each in classes]

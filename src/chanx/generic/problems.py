@@ -40,6 +40,7 @@ __all__ = [
 ]
 
 _CLASS_LISTS: Final = ("authentication_classes", "permission_classes", "throttle_classes")
+_TEXTS: Final = ("ASYNCAPI_TITLE", "ASYNCAPI_VERSION", "ASYNCAPI_DESCRIPTION")
 _CHOICES: Final = {
     "TOKEN_TRANSPORTS": TOKEN_TRANSPORTS,
     "RECHECK_ON": tuple(DEFAULTS["RECHECK_ON"]),
@@ -91,6 +92,14 @@ def find_bad_settings(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield name, f"is {value!r}, but must be True or False"
         elif name == "MESSAGE_ACTION_KEY" and not (isinstance(value, str) and value):
             yield name, f"is {value!r}, but must be a string that is not empty"
+        elif name in _TEXTS and not isinstance(value, str):
+            yield name, f"is {value!r}, but must be a string"
+        elif name == "ASYNCAPI_SERVERS":
+            if not (isinstance(value, dict) and all(map(_is_text, (*value, *value.values())))):
+                yield name, f"is {value!r}, but must be a dict of names and URLs"
+        elif name == "ASYNCAPI_HOOK":
+            if not (value is None or callable(value) or _is_text(value)):
+                yield name, f"is {value!r}, but must be a function or the dotted path of one"
         elif name == "ALLOWED_ORIGINS":
             for problem in find_bad_origins(value):
                 yield name, problem
@@ -358,6 +367,10 @@ def _check_unions(consumer: Any) -> Iterator[ConsumerProblem]:
                 "add Field(discriminator=...)",
                 is_error=False,
             )
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
 
 
 def _get_own(cls: type[Any]) -> set[str]:

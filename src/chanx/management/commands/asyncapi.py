@@ -64,12 +64,11 @@ class Command(BaseCommand):
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "it is no UTF-8"
             raise CommandError(f"{file} cannot be read ({reason}): {advice}") from error
-        if found == text:
+        before, after = found.splitlines(), text.splitlines()
+        if before == after:  # whatever the line ends, which version control may change
             self.stdout.write(f"{file} is up to date")
             return
-        lines = difflib.unified_diff(
-            found.splitlines(), text.splitlines(), str(file), "the code", lineterm=""
-        )
+        lines = difflib.unified_diff(before, after, str(file), "the code", lineterm="")
         for line in islice(lines, _MAX_LINES):
             self.stdout.write(line)
         if next(lines, None) is not None:
