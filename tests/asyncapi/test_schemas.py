@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -175,11 +176,10 @@ def test_hook_of_a_model_may_make_another_schema_of_it() -> None:
 
         @classmethod
         def __get_pydantic_json_schema__(cls, core: Any, handler: GetJsonSchemaHandler) -> Any:
-            return {"type": "object", "title": "Other", "examples": [{1, 2}]}
+            return {"type": "object", "title": "Other", "examples": [Decimal("1.5")]}
 
     schema, _ = make(Replaced)
-    assert schema["title"] == "Other"
-    json.dumps(schema)
+    assert schema == {"type": "object", "title": "Other", "examples": ["1.5"]}
 
 
 def test_default_that_is_a_set_has_an_order() -> None:

@@ -27,13 +27,15 @@ _SCHEMAS: Final = "#/components/schemas/"
 Document = dict[str, Any]
 
 
-def make_site_document() -> Document:
+def make_site_document(description: Description | None = None) -> Document:
     """Return the document of what ASGI_APPLICATION reaches, as ASYNCAPI_HOOK leaves it.
+
+    ``description``: that of the site, where the caller has it already.
 
     Raises ImproperlyConfigured when the application or the hook cannot be imported, when the hook
     returns something else than a dict or None, and for a server's URL that is none.
     """
-    document = make_document(describe_site())
+    document = make_document(description or describe_site())
     hook = _get_hook()
     if hook is None:
         return document

@@ -3,7 +3,9 @@
 import inspect
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -120,8 +122,7 @@ def describe_messages(
     """
     wanted = list(dict.fromkeys(keys))
     schemas = make_schemas(((model, _get_mode(way)) for model, way in wanted), key_names)
-    encoder = Encoder(key_names)
-    described = {key: _describe_message(key, schemas, key_names, encoder) for key in wanted}
+    described = {key: _describe_message(key, schemas, key_names) for key in wanted}
     return schemas.definitions, described
 
 
@@ -135,20 +136,13 @@ def _get_mode(way: Direction) -> Literal["validation", "serialization"]:
     return "validation" if way == "in" else "serialization"
 
 
-def _describe_message(
-    key: MessageKey, schemas: Schemas, key_names: KeyNames, encoder: Encoder
-) -> MessageDescription:
+def _describe_message(key: MessageKey, schemas: Schemas, key_names: KeyNames) -> MessageDescription:
     model, way = key
     mode = _get_mode(way)
     summary, description = split_text(vars(model).get("__doc__"))
-    problems = []
-    examples: tuple[Example, ...] = ()
+    examples, problems = _make_examples(model, way, key_names.action_key, key_names.camelize)
     if problem := schemas.problems.get((model, mode)):
-        problems.append(f"{model.__name__} has no JSON Schema ({problem})")
-    try:
-        examples = tuple(_Examples(model, way, key_names, encoder).make(problems))
-    except Exception as error:  # of the user's validators and serializers
-        problems.append(f"{model.__name__} has no example ({type(error).__name__})")
+        problems = (f"{model.__name__} has no JSON Schema ({problem})", *problems)
     return MessageDescription(
         name=model.__name__,
         path=f"{model.__module__}.{model.__qualname__}",
@@ -158,10 +152,26 @@ def _describe_message(
         summary=summary,
         description=description,
         schema=schemas.names.get((model, mode)),
-        examples=examples,
+        examples=deepcopy(examples),  # they may be changed where they go
         is_deprecated=_is_deprecated(model),
-        problems=tuple(problems),
+        problems=problems,
     )
+
+
+@lru_cache(maxsize=4096)
+def _make_examples(
+    model: Message, way: Direction, action_key: str, camelize: bool
+) -> tuple[tuple[Example, ...], tuple[str, ...]]:
+    """Return the examples of a message, and what is wrong with them.
+
+    Kept, because it compiles what validates the message, which takes most of the time.
+    """
+    problems: list[str] = []
+    try:
+        maker = _Examples(model, way, KeyNames(action_key, camelize=camelize))
+        return tuple(maker.make(problems)), tuple(problems)
+    except Exception as error:  # of the user's validators and serializers
+        return (), (*problems, f"{model.__name__} has no example ({type(error).__name__})")
 
 
 def get_message_actions(model: Message) -> tuple[str | int, ...]:
@@ -179,13 +189,11 @@ def _is_deprecated(model: type[BaseModel]) -> bool:
 class _Examples:
     """Makes the examples of one message."""
 
-    def __init__(
-        self, model: Message, way: Direction, key_names: KeyNames, encoder: Encoder
-    ) -> None:
+    def __init__(self, model: Message, way: Direction, key_names: KeyNames) -> None:
         self._model = model
         self._way = way
         self._key_names = key_names
-        self._encoder = encoder
+        self._encoder = Encoder(key_names)
         adapter: TypeAdapter[Any] = TypeAdapter(model)
         self._validate: Callable[..., Any] = (
             adapter.validate_json

@@ -41,11 +41,12 @@ class Command(BaseCommand):
         """Make the document and do with it what is wanted."""
         file = options["output"] or options["check"]
         try:
-            text = FORMATS[options["format"] or _guess_format(file)](make_site_document())
-            problems = describe_site().problems
+            description = describe_site()
+            render = FORMATS[options["format"] or _guess_format(file)]
+            text = render(make_site_document(description))
         except ImproperlyConfigured as error:
             raise CommandError(str(error)) from error
-        for problem in problems:
+        for problem in description.problems:
             self.stderr.write(self.style.WARNING(problem))
         if options["check"]:
             self._check(Path(file), text)
