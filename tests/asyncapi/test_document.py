@@ -5,19 +5,21 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 from jsonschema import Draft7Validator
+from pydantic import ConfigDict, Field, create_model
 
 from chanx.asyncapi.document import make_document, make_site_document
 from chanx.asyncapi.renderers import render_yaml
+from chanx.messages.base import BaseIncomingMessage, BaseMessage
 from chanx.routing import path
 from chanx.utils.settings import settings_context
 from tests.asyncapi.conftest import ROOT, Validate, describe_routes
-from tests.asyncapi.site import DrawingConsumer, OldConsumer, as_asgi
+from tests.asyncapi.site import Consumer, DrawingConsumer, OldConsumer, as_asgi
 
 pytestmark = pytest.mark.usefixtures("site_settings")
 
@@ -203,6 +205,64 @@ def test_schemas_are_of_draft_07() -> None:
         "allOf": [{"$ref": "#/components/schemas/Node-Output"}],
         "description": "The first of them.",
     }
+
+
+class BrokenMessage(BaseMessage):
+    """Cannot be described."""
+
+    model_config = ConfigDict(json_schema_extra={"deprecated": True})
+
+    action: Literal["broken"] = "broken"
+    payload: Any = None
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: Any, handler: Any) -> Any:
+        """Fail."""
+        raise LookupError("not today")
+
+
+class OddMessage(BaseMessage):
+    """Has what AsyncAPI and Draft 07 do not know, and a key that looks like a keyword."""
+
+    model_config = ConfigDict(title="Odd one")
+
+    action: Literal["odd"] = "odd"
+    payload: Annotated[Any, Field(json_schema_extra={"examples": {"no": "list"}})] = None
+    items: tuple[int, str] = (1, "$ref")
+    discriminator: dict[str, str] = {"$ref": "#/$defs/Nothing"}
+    rest: Annotated[list[int], Field(json_schema_extra={"prefixItems": [{"type": "integer"}]})] = []
+
+
+class BadIncoming(BaseIncomingMessage):
+    message: BrokenMessage | OddMessage
+
+
+class BadConsumer(Consumer):
+    INCOMING_MESSAGE_SCHEMA = BadIncoming
+
+
+def test_what_cannot_be_described_is_named(validate: Validate) -> None:
+    unusable = as_asgi(type("Unusable", (Consumer,), {}))
+    unusable.consumer_class.INCOMING_MESSAGE_SCHEMA = dict
+    odd = create_model("An odd näme", __base__=OddMessage, action=(Literal["other"], "other"))
+    container: Any = create_model("In", __base__=BaseIncomingMessage, message=(odd, ...))
+    other = as_asgi(type("Other", (Consumer,), {"INCOMING_MESSAGE_SCHEMA": container}))
+    document = make_document(
+        describe_routes(path("a/", as_asgi(BadConsumer)), path("b/", unusable), path("c/", other))
+    )
+    assert validate(document) == []
+    broken = document["components"]["messages"]["BrokenMessage"]
+    assert broken["x-problems"] == ["BrokenMessage has no JSON Schema (LookupError: not today)"]
+    assert broken["x-deprecated"] is True
+    assert "manage.py check" in document["channels"]["Unusable"]["x-problems"][0]
+    schema = document["components"]["schemas"]["OddMessage"]["properties"]
+    assert "examples" not in schema["payload"]
+    # The parser takes it for a reference, although it is data.
+    assert "default" not in schema["discriminator"]
+    assert schema["items"]["default"] == [1, "$ref"]
+    assert schema["rest"]["items"] == [{"type": "integer"}]
+    assert schema["rest"]["additionalItems"] == {"type": "integer"}
+    assert "An_odd_name" in document["components"]["messages"]
 
 
 # --- settings -------------------------------------------------------------------------------------

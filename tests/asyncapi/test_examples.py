@@ -152,6 +152,15 @@ def test_a_model_that_takes_nothing_has_no_example() -> None:
         make_from_model(Never)
 
 
+XY = {"x": None, "y": None}
+XY2 = ["x", "y"]
+UUID = "5f0c4f8e-3d0a-4b6e-9d55-0a1b2c3d4e5f"
+
+
+def unique(item: Any) -> dict[str, Any]:
+    return {"type": "array", "items": item, "uniqueItems": True, "minItems": 2}
+
+
 @pytest.mark.parametrize(
     ("schema", "expected"),
     [
@@ -164,9 +173,62 @@ def test_a_model_that_takes_nothing_has_no_example() -> None:
         ({"patternProperties": {"^a+$": {"type": "integer"}}}, {"a": 1}),
         ({"type": "object", "additionalProperties": True}, {"key": None}),
         ({"enum": [3, 4], "default": 4}, 4),
+        ({"$ref": "#/$defs/B"}, {"a": 1}),
+        ({"allOf": [{"$ref": "#/$defs/B"}, {"required": ["a"]}]}, {"a": 1}),
+        ({"allOf": [{"$ref": "#/$defs/C"}], "anyOf": [{"const": 2}]}, 2),
+        ({"type": "object", "minProperties": 2, "propertyNames": {"enum": ["x", "y"]}}, XY),
+        ({"minProperties": 2, "patternProperties": {"^[ab]+$": {"const": 1}}}, {"a": 1, "aa": 1}),
+        ({"type": "object", "maxProperties": 0, "additionalProperties": {}}, {}),
+        ({"type": "object", "additionalProperties": False}, {}),
+        (
+            {"type": "array", "items": {"$ref": "#/$defs/D"}, "uniqueItems": True, "minItems": 2},
+            XY2,
+        ),
+        (unique({"type": "string", "minLength": 3}), ["string", "aa0"]),
+        (unique({"type": "string", "pattern": "^[a-c]+$"}), ["a", "aa"]),
+        (unique({"type": "number", "multipleOf": 0.5}), [1, 1.5]),
+        ({"format": "uuid", "type": "string", "maxLength": 36}, UUID),
+        ({"type": "string", "pattern": "(?<=a)(", "minLength": 2}, "string"),
+        ({"type": "string", "contentSchema": {"$ref": "#/$defs/A"}}, '{"a": 1}'),
+        ({"minimum": 3, "maximum": 4}, 3),
+        ({"prefixItems": [{"const": 1}]}, [1]),
     ],
 )
 def test_schemas_of_other_origin(schema: Any, expected: Any) -> None:
-    definitions = {"A": {"type": "object", "properties": {"a": {"type": "integer"}}}}
+    definitions = {
+        "A": {"type": "object", "properties": {"a": {"type": "integer"}}},
+        "B": {"$ref": "#/$defs/A"},
+        "C": {},
+        "D": {"enum": ["x", "y"]},
+    }
     whole = {"$defs": definitions, **(schema if isinstance(schema, dict) else {})}
     assert make_example(whole, lambda value: []) == expected
+
+
+DEEP: dict[str, Any] = {"type": "string"}
+for _ in range(80):
+    DEEP = {"type": "object", "properties": {"a": DEEP}, "required": ["a"]}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"not": {}, "type": "object", "properties": {"a": False}, "required": ["a"]},
+        unique({"enum": ["x"]}),
+        unique({"type": "boolean"}),
+        unique({"type": "string", "maxLength": 0}),
+        {"type": "array", "minItems": 5000},
+        {"type": "object", "minProperties": 2, "propertyNames": {"enum": ["x"]}},
+        {"type": "object", "minProperties": 2, "propertyNames": {"format": "uuid"}},
+        {"type": "object", "minProperties": 1, "additionalProperties": False},
+        {"type": "object", "minProperties": 2, "patternProperties": {"(": {}}},
+        {"type": "integer", "minimum": 2, "maximum": 1},
+        {"type": "string", "minLength": 100_000},
+        {"$ref": "#/$defs/Nowhere"},
+        {"type": "mystery"},
+        DEEP,
+    ],
+)
+def test_schemas_without_an_example_end(schema: Any) -> None:
+    with pytest.raises(NoExample):
+        make_example(schema, lambda value: [])

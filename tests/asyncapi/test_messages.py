@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-from pydantic import BaseModel, Field, create_model
+from pydantic import BaseModel, Field, create_model, field_serializer
 
 from chanx.asyncapi.messages import Direction, describe_messages, split_text
 from chanx.engine.aliases import KeyNames
@@ -103,6 +103,38 @@ def test_texts_and_flags_of_a_message() -> None:
     assert (found.summary, found.description) == ("Moves on.", "To somewhere\nelse.")
     assert found.actions == ("move",)
     assert found.is_deprecated
+
+
+class Nested(BaseMessage):
+    """Holds others of its kind."""
+
+    model_config = {
+        "json_schema_extra": {"examples": [{"action": "nested", "payload": [], "note": "mine"}]}
+    }
+
+    action: Literal["nested"] = "nested"
+    payload: list["Nested"] = []
+    note: str = ""
+
+
+@pytest.mark.parametrize("way", ["in", "out"])
+def test_message_that_holds_itself_has_the_example_of_its_author(way: Direction) -> None:
+    found, _ = describe(Nested, way, NAMES[0])
+    assert found.examples[0].content["note"] == "mine"
+
+
+def test_example_that_cannot_be_written_is_a_problem() -> None:
+    class Unwritable(BaseMessage):
+        action: Literal["unwritable"] = "unwritable"
+        payload: int = 0
+
+        @field_serializer("payload")
+        def write(self, value: int) -> int:
+            raise LookupError
+
+    found, _ = describe(Unwritable, "out", NAMES[0])
+    assert found.examples == ()
+    assert found.problems[0].startswith("Unwritable has no example (")
 
 
 def test_message_without_a_docstring_has_not_that_of_its_base() -> None:

@@ -23,6 +23,9 @@ from chanx.asyncapi.patterns import make_text
         (r"^(?!a)[ab]?b$", "b"),
         (r"^(?!a)[ab]$", None),
         (r"^(?=b)b$", "b"),
+        (r"^[éü][\W]$", "é-"),
+        (r"^[^\x00-\U0010ffff]$", None),
+        (r"^[\D]{2}(?:x)?y*?$", "aaxy"),
         (r"", ""),
         (r"(", None),
         (r"^(?(1)a|b)$", None),
@@ -41,6 +44,8 @@ def test_text_is_short_and_always_the_same(pattern: str, text: str | None) -> No
         (r"^[a-z]*$", 0, 0, 0),
         (r"^[a-z]{2,}$", 0, 1, None),
         (r"^x", 9, None, 9),
+        (r"^(ab)+$", 100, 100, 100),
+        (r"^[a-z]{3}[0-9]*$", 6, 6, 6),
         (r"^[0-9a-f]*$", 500, None, 500),
     ],
 )

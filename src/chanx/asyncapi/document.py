@@ -200,9 +200,10 @@ class _Writer:
             made["payload"] = {"type": "object", "description": "It has no JSON Schema."}
         else:
             made["payload"] = {"$ref": _SCHEMAS + self._schema_ids[message.schema]}
-        if message.examples:
+        examples = [each for each in message.examples if not _holds_reference(each.content)]
+        if examples:
             made["examples"] = [
-                {"name": example.name, "payload": example.content} for example in message.examples
+                {"name": example.name, "payload": example.content} for example in examples
             ]
         made["x-actions"] = list(message.actions)
         if message.is_deprecated:
@@ -221,6 +222,9 @@ class _Writer:
         schema.pop("discriminator", None)
         if not isinstance(schema.get("examples", []), list):
             del schema["examples"]
+        for key in ("default", "examples"):
+            if _holds_reference(schema.get(key)):
+                del schema[key]
         if "prefixItems" in schema:
             rest = schema.pop("items", None)
             schema["items"] = schema.pop("prefixItems")
@@ -232,6 +236,13 @@ class _Writer:
             if len(schema) > 1:  # Draft 07 ignores what stands beside a reference
                 schema = {"allOf": [{"$ref": schema.pop("$ref")}], **schema}
         return schema
+
+
+def _holds_reference(data: Any) -> bool:
+    """Tell whether data has what tools take for a reference, wherever it stands."""
+    if isinstance(data, dict):
+        return "$ref" in data or any(map(_holds_reference, data.values()))
+    return isinstance(data, list) and any(map(_holds_reference, data))
 
 
 def _get_key(message: MessageDescription) -> Any:

@@ -237,7 +237,7 @@ class _Maker:
                 return
             name: Any = key
             if pattern is not None:
-                name = make_text(pattern, number)
+                name = make_text(pattern, number + 1)
             elif isinstance(names, Mapping) and names:
                 name = _pick({**names, "type": "string"}, number, self._definitions)
             elif number:
@@ -257,17 +257,25 @@ class _Maker:
             raise _Impossible
         first = schema.get("prefixItems") or ()
         item = schema.get("items", {})
+        is_unique = bool(schema.get("uniqueItems"))
         made: list[Any] = []
-        for number in range(max(count, min(len(first), schema.get("minItems", 0)))):
-            if number < len(first):
-                made.append(self.make(first[number], (*path, number)))
-            elif number == len(first) or not schema.get("uniqueItems"):
-                made.append(self.make(item, (*path, number)))
+        for number in range(count):
+            if is_unique and number > len(first):
+                made.append(self._make_other(item, made))
             else:
-                made.append(_pick(item, number, self._definitions))
-        if schema.get("uniqueItems") and len({json.dumps(each) for each in made}) < len(made):
+                inner = first[number] if number < len(first) else item
+                made.append(self.make(inner, (*path, number)))
+        if is_unique and len({json.dumps(each) for each in made}) < len(made):
             raise _Impossible
         return made
+
+    def _make_other(self, schema: Any, made: list[Any]) -> Any:
+        """Return a value that is not among those that are made."""
+        for number in range(2 * len(made) + 1):
+            value = _pick(schema, number, self._definitions)
+            if value not in made:
+                return value
+        raise _Impossible
 
 
 def _is_mapping(schema: Schema) -> bool:
@@ -307,7 +315,7 @@ def _pick(schema: Any, number: int, definitions: Schema) -> Any:
         values = list(get_numbers(schema, kind))
         return values[0] + number * step if values else number
     if kind == "string" and "pattern" in schema:
-        text = make_text(schema["pattern"], max(schema.get("minLength", 0), number))
+        text = make_text(schema["pattern"], max(schema.get("minLength", 0), number + 1))
     elif kind == "string" and "format" not in schema:
         text = str(number).rjust(max(1, schema.get("minLength", 0)), "a")
     else:
