@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.routing import ProtocolTypeRouter, URLRouter
+from django.conf import settings
 from django.core.checks import CheckMessage, run_checks
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
@@ -23,7 +24,12 @@ from rest_framework.permissions import BasePermission, IsAuthenticated
 from typing_extensions import TypedDict
 
 from chanx.checks import check_consumers, check_deployment, check_settings
-from chanx.generic.problems import ConsumerProblem, check_consumer, find_problems
+from chanx.generic.problems import (
+    ConsumerProblem,
+    check_consumer,
+    find_problems,
+    warn_without_app,
+)
 from chanx.generic.websocket import AsyncJsonWebsocketConsumer
 from chanx.messages.base import BaseIncomingMessage, BaseMessage
 from chanx.messages.incoming import IncomingMessage
@@ -213,6 +219,18 @@ class AuthenticationWithoutList(OpenConsumer):
     authentication_classes = SessionAuthentication  # type: ignore[assignment]
 
 
+class NamedAuthentication(OpenConsumer):
+    authentication_classes = ["rest_framework.authentication.SessionAuthentication"]
+
+
+class CalledPermission(OpenConsumer):
+    permission_classes = [IsAuthenticated()]
+
+
+class MisspeltPermission(OpenConsumer):
+    permision_classes = [IsAuthenticated]
+
+
 class StrangeVerb(OpenConsumer):
     auth_method = "fetch"
 
@@ -231,6 +249,9 @@ class UselessPermission(OpenConsumer):
         (PermissionWithoutList, "chanx.E005", "permission_classes"),
         (ComposedPermissionWithoutList, "chanx.E005", "permission_classes"),
         (AuthenticationWithoutList, "chanx.E005", "authentication_classes"),
+        (NamedAuthentication, "chanx.E005", "SessionAuthentication"),
+        (CalledPermission, "chanx.E005", "IsAuthenticated object"),
+        (MisspeltPermission, "chanx.W005", "nearly permission_classes"),
         (StrangeVerb, "chanx.E006", "fetch"),
         (StrangeQueryset, "chanx.E007", "rooms"),
         (UselessPermission, "chanx.W001", "SomePermission"),
@@ -280,6 +301,26 @@ def test_groups_without_a_layer_are_reported(
 def test_no_groups_need_no_layer(serve: Serve) -> None:
     serve_consumer(serve, OpenConsumer.as_asgi)
     assert check_consumers() == []
+
+
+def test_names_of_ones_own_are_no_slips() -> None:
+    class Consumer(OpenConsumer):
+        permissions: tuple[Any, ...] = ()
+        message_rates: dict[str, int] = {}  # a slip, as far as anybody can tell
+        handler_of_timeouts = None
+        _permision_classes = None
+
+    assert [problem.attribute for problem in find_problems(Consumer)] == ["message_rates"]
+
+
+def test_missing_app_is_warned_of_once() -> None:
+    warn_without_app.cache_clear()
+    apps = [name for name in settings.INSTALLED_APPS if name != "chanx"]
+    with override_settings(INSTALLED_APPS=apps):
+        with pytest.warns(RuntimeWarning, match="'chanx' is not in INSTALLED_APPS"):
+            OpenConsumer.as_asgi()
+        OpenConsumer.as_asgi()
+    warn_without_app.cache_clear()
 
 
 def test_default_permissions_are_looked_at_too() -> None:

@@ -3,12 +3,13 @@
 import asyncio
 import gc
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
-from channels.layers import BaseChannelLayer, InMemoryChannelLayer
+from channels.layers import BaseChannelLayer, InMemoryChannelLayer, channel_layers
 from django.contrib import admin
 from django.contrib.admin import ModelAdmin
 from django.contrib.auth.models import AnonymousUser, User
@@ -16,7 +17,7 @@ from django.contrib.auth.models import AnonymousUser, User
 import chanx
 from chanx import revocation
 from chanx.exceptions import BrokerError
-from chanx.generic import identity as identity_module
+from chanx.generic import identities as identities_module
 from chanx.integrations.background import background
 from chanx.integrations.control import GROUP, get_origin
 from tests.app.consumers import RoomConsumer
@@ -34,6 +35,9 @@ class SharedLayer(BaseChannelLayer):
         super().__init__()
         self.inner = InMemoryChannelLayer()
         self.sent: list[dict[str, Any]] = []
+        """Each notice once, by its id."""
+        self.times: Counter[str] = Counter()
+        """How often each has been sent."""
         self.loops: set[Any] = set()
         self.error: Exception | None = None
         self.joined = asyncio.Event()
@@ -61,7 +65,9 @@ class SharedLayer(BaseChannelLayer):
             if self.error:
                 raise self.error
             self.loops.add(asyncio.get_running_loop())
-            self.sent.append(message)
+            self.times[message["id"]] += 1
+            if self.times[message["id"]] == 1:
+                self.sent.append(message)
         else:
             await self.inner.group_send(group, message)
 
@@ -69,12 +75,12 @@ class SharedLayer(BaseChannelLayer):
 @pytest.fixture(autouse=True)
 def _forget() -> Iterator[None]:
     """Nothing of other tests is remembered."""
-    identity_module._recent_events.clear()
-    identity_module._recent_kicks.clear()
+    identities_module._recent_events.clear()
+    identities_module._recent_kicks.clear()
     yield
     background.stop()
-    identity_module._recent_events.clear()
-    identity_module._recent_kicks.clear()
+    identities_module._recent_events.clear()
+    identities_module._recent_kicks.clear()
 
 
 @pytest.fixture
@@ -149,8 +155,25 @@ async def test_other_processes_are_told_what_is_to_be_done(shared: SharedLayer) 
         "command": "disconnect",
         "arguments": {"users": ["3"], "code": 4010, "reason": "out"},
         "origin": get_origin(),
+        "id": kick["id"],
     }
+    assert kick["id"] != recheck["id"]
     assert recheck["arguments"] == {"subjects": ["user:3"]}
+
+
+async def test_notice_is_given_twice_as_layers_lose_some(shared: SharedLayer) -> None:
+    await chanx.adisconnect_user(3)
+    chanx.recheck_user(3)
+    # Waits for what is still to be sent.
+    await asyncio.to_thread(background.stop)
+    assert sorted(shared.times.values()) == [2, 2]
+
+
+async def test_notice_that_failed_is_not_given_again(shared: SharedLayer) -> None:
+    shared.error = ConnectionError("Redis is down")
+    with pytest.raises(BrokerError):
+        await chanx.adisconnect_user(3)
+    assert not background.is_running
 
 
 async def receive_from_another(shared: SharedLayer, **event: Any) -> None:
@@ -166,6 +189,21 @@ async def test_what_others_tell_is_done(shared: SharedLayer, connect: Connect) -
     await receive_from_another(shared, command="disconnect", arguments=arguments)
     event = await client.receive_output(PATIENCE)
     assert event == {"type": "websocket.close", "code": 4010, "reason": "out"}
+
+
+async def test_consumers_over_a_layer_in_memory_are_told_as_well(
+    shared: SharedLayer, connect: Connect
+) -> None:
+    class Consumer(RoomConsumer):
+        channel_layer_alias = "local"
+
+    channel_layers.set("local", InMemoryChannelLayer())
+    try:
+        client = await connect(Consumer.as_asgi(), headers=ANN)
+        await receive_from_another(shared, command="disconnect", arguments={"users": ["3"]})
+        assert (await client.receive_output(PATIENCE))["code"] == 4403
+    finally:
+        del channel_layers.backends["local"]
 
 
 @pytest.mark.parametrize(
@@ -195,6 +233,32 @@ async def test_what_this_process_has_told_is_not_done_twice(
     )
     await receive_from_another(shared, command="disconnect", arguments={**arguments, "code": 4011})
     assert (await client.receive_output(PATIENCE))["code"] == 4011
+
+
+async def test_notice_that_comes_again_is_not_done_again(
+    shared: SharedLayer, connect: Connect
+) -> None:
+    client = await connect(RoomConsumer.as_asgi(), headers=ANN)
+    notice = {"command": "disconnect", "arguments": {"users": ["3"], "code": 4010}, "id": "first"}
+    await receive_from_another(shared, **notice)
+    assert (await client.receive_output(PATIENCE))["code"] == 4010
+    # Who has come back is not sent away by the repetition.
+    client = await connect(RoomConsumer.as_asgi(), headers=ANN)
+    await receive_from_another(shared, **notice)
+    second = {"command": "disconnect", "arguments": {"users": ["3"], "code": 4011}, "id": "second"}
+    await receive_from_another(shared, **second)
+    assert (await client.receive_output(PATIENCE))["code"] == 4011
+
+
+@pytest.mark.parametrize("notice_id", [None, 3, "x" * 100, ["x"]])
+async def test_notice_without_a_proper_id_is_done(
+    shared: SharedLayer, connect: Connect, notice_id: Any
+) -> None:
+    for _ in range(2):
+        client = await connect(RoomConsumer.as_asgi(), headers=ANN)
+        arguments = {"users": ["3"], "code": 4010}
+        await receive_from_another(shared, command="disconnect", arguments=arguments, id=notice_id)
+        assert (await client.receive_output(PATIENCE))["code"] == 4010
 
 
 async def test_many_notices_at_once_are_all_done(shared: SharedLayer, connect: Connect) -> None:
@@ -230,6 +294,15 @@ async def test_in_the_thread_of_a_loop_it_says_what_to_call(layer: Any) -> None:
     with pytest.raises(RuntimeError, match=r"await chanx\.adisconnect_user\(\.\.\.\) instead"):
         chanx.disconnect_user(3)
     chanx.recheck_user(3)  # waits for nothing
+
+
+def test_many_users_are_several_events(use_layer: Any) -> None:
+    layer = use_layer(SharedLayer())
+    revocation.disconnect_users(range(1, 1202), 4010, "out")
+    sent = [event["arguments"] for event in layer.sent]
+    assert [len(each["users"]) for each in sent] == [500, 500, 201]
+    assert len({user for each in sent for user in each["users"]}) == 1201
+    assert {(each["code"], each["reason"]) for each in sent} == {(4010, "out")}
 
 
 def test_thousand_calls_use_one_loop_and_leave_nothing(use_layer: Any) -> None:

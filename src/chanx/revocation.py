@@ -6,13 +6,13 @@ needs a connection of its own for that: a WSGI server or a Celery worker can cal
 
 import asyncio
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from chanx.codes import CloseCode
 from chanx.integrations.announce import RECHECK, announce, get_user_subject
 from chanx.integrations.background import background
-from chanx.integrations.control import act_here
-from chanx.integrations.control_request import get_shared_aliases, tell
+from chanx.integrations.control import act_here, get_shared_aliases
+from chanx.integrations.control_request import tell
 from chanx.integrations.disconnect import DISCONNECT, check_code, check_reason
 
 __all__ = [
@@ -22,6 +22,9 @@ __all__ = [
     "disconnect_users",
     "recheck_user",
 ]
+
+_BATCH: Final = 500
+"""Users of one event: somebody may select all of them in the admin."""
 
 
 def disconnect_user(user: Any, code: int = CloseCode.FORBIDDEN, reason: str = "") -> None:
@@ -50,7 +53,10 @@ def disconnect_users(
     arguments = _make_disconnect(users, code, reason)
     act_here(DISCONNECT, arguments)
     if get_shared_aliases():
-        background.start(tell(DISCONNECT, arguments)).result()
+        keys = arguments["users"]
+        for start in range(0, len(keys), _BATCH):
+            batch = {**arguments, "users": keys[start : start + _BATCH]}
+            background.start(tell(DISCONNECT, batch)).result()
 
 
 async def adisconnect_user(user: Any, code: int = CloseCode.FORBIDDEN, reason: str = "") -> None:

@@ -3,6 +3,7 @@
 import os
 import warnings
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, Literal
 from unittest.mock import patch
 
@@ -139,7 +140,7 @@ def return_a_string() -> None:
         return "lobby"
 
     consumer = make_consumer("LobbyConsumer", build_groups=build_groups)()
-    driver: Any = None  # which it does not come to
+    driver: Any = SimpleNamespace(begun=0.0)  # it does not come to more
     async_to_sync(Handshake(consumer, driver)._join)()
 
 

@@ -383,6 +383,21 @@ async def test_client_that_is_held_up_twice_is_told_twice(start: Start) -> None:
     assert running.server.texts == ["first", "0", "missed 2"] * 2
 
 
+async def test_nothing_follows_the_close_frame_of_a_slow_client(start: Start) -> None:
+    running = await start(limits=Limits(outbox_frames=1, slow_client_policy="drop_oldest"))
+    await stall(running, 3)
+    running.connection.ping("refused")
+    running.connection.close_soon(4401)
+    running.server.resume()
+    await running.server.until(lambda: bool(running.server.close_codes))
+    await settle()
+    # Both fit, though the outbox had as many frames as it may have.
+    assert running.server.texts[-1] == "refused"
+    assert "missed" not in "".join(running.server.texts)
+    assert running.server.close_codes == [4401]
+    assert running.handler.problems == []
+
+
 async def test_messages_kept_back_before_authentication_have_the_policy_too(start: Start) -> None:
     running = await start(limits=Limits(outbox_frames=2, slow_client_policy="drop_oldest"))
     running.connection.hold_deliveries()

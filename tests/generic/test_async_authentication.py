@@ -90,7 +90,8 @@ async def test_malformed_token_does_not_reach_an_async_class() -> None:
     authenticator = make(authentication_classes=[AsyncAuthentication])
     scope = make_scope(ASYNC, subprotocols=["chanx.bearer.!"])
     result = await authenticator.check(scope)
-    assert (result.status_code, result.data) == (401, {"detail": "The token is malformed."})
+    assert result.status_code == 401
+    assert result.data["detail"].startswith("The token is malformed")
 
 
 @pytest.mark.parametrize(

@@ -367,7 +367,9 @@ async def test_identity_is_kept_by_its_newest_authenticator(
     from chanx.generic.driver import Driver
 
     kept: list[Any] = []
-    monkeypatch.setattr(Driver, "keep_identity", lambda _, found: kept.append(found.request.auth))
+    monkeypatch.setattr(
+        Driver, "keep_identity", lambda _, found, begun: kept.append(found.request.auth)
+    )
     client = await connect(TokenConsumer.as_asgi(), headers=header("ann-1"))
     await client.send_json_to(authenticate("bob-1"))
     await client.send_json_to(authenticate("ann-2"))

@@ -5,7 +5,7 @@ import base64
 import threading
 import warnings
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -31,6 +31,7 @@ from rest_framework.permissions import (
     IsAuthenticated,
     IsAuthenticatedOrReadOnly,
 )
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import AnonRateThrottle, BaseThrottle
 
@@ -912,3 +913,15 @@ async def test_checks_that_say_nothing_let_nobody_in(
     monkeypatch.setattr(HandshakeView, "run_checks", HandshakeView.start)
     application = make(authentication_classes=[], permission_classes=[DenyAll])
     assert await get_status(application) == 500
+
+
+async def test_request_can_be_replaced_by_the_consumer() -> None:
+    class Replacing(OpenConsumer):
+        async def post_authentication(self) -> None:
+            self.request = cast("Request", SimpleLazyObject(lambda: "another"))
+
+        async def receive_message(self, message: Any, **kwargs: Any) -> None:
+            await self.send_json({"action": "request", "payload": str(self.request)})
+
+    _, answer = await attempt(Replacing.as_asgi())
+    assert answer["payload"] == "another"

@@ -16,17 +16,19 @@ from rest_framework.authtoken.models import Token
 from rest_framework.permissions import AllowAny, IsAuthenticated
 
 from chanx.engine.stats import counters
+from chanx.generic import identities as identities_module
 from chanx.generic import identity as identity_module
 from chanx.generic import recheck as recheck_module
 from chanx.generic.authenticator import AuthenticationResult, ChanxWebsocketAuthenticator
-from chanx.generic.identity import get_identities
+from chanx.generic.identities import get_identities
 from chanx.integrations.announce import (
     EVERYBODY,
     announce,
     get_session_subject,
     get_user_subject,
 )
-from chanx.integrations.control import act_here
+from chanx.integrations.control import act_here, on_joined
+from chanx.log import RepeatLimit
 from chanx.messages.incoming import PingMessage
 from chanx.testing import WebsocketCommunicator
 from tests.app.consumers import OpenConsumer, RoomConsumer
@@ -62,12 +64,12 @@ class Desk:
 @pytest.fixture
 def desk() -> Iterator[Desk]:
     """The desk of this test; nothing of other tests is remembered."""
-    identity_module._recent_events.clear()
-    identity_module._recent_kicks.clear()
+    identities_module._recent_events.clear()
+    identities_module._recent_kicks.clear()
     counters.rechecks.clear()
     yield Desk()
-    identity_module._recent_events.clear()
-    identity_module._recent_kicks.clear()
+    identities_module._recent_events.clear()
+    identities_module._recent_kicks.clear()
 
 
 def make(desk: Desk, base: Any = OpenConsumer, **attributes: Any) -> Any:
@@ -234,14 +236,18 @@ async def test_failure_that_may_pass_keeps_the_connection_until_the_next_check(
     assert code == 4403
 
 
+@pytest.mark.parametrize("failure", [RuntimeError("secret of the permission"), PermissionError()])
 async def test_unexpected_error_closes_with_one_traceback(
-    desk: Desk, connect: Connect, logs: list[Any]
+    desk: Desk, connect: Connect, logs: list[Any], failure: Exception
 ) -> None:
-    desk.answer = RuntimeError("secret of the permission")
-    client = await connect(make(desk, recheck_interval=0.01).as_asgi())
-    payload, code = await receive_end(client)
-    assert payload["data"] == {"detail": "Internal server error"}
-    assert (payload["status_code"], code) == (500, 4500)
+    desk.answer = failure
+    get_identities().rechecker._log_limit = RepeatLimit(lambda: 0.0)
+    clients = [await connect(make(desk).as_asgi()) for _ in range(3)]
+    announce([get_user_subject(7)])
+    for client in clients:
+        payload, code = await receive_end(client)
+        assert payload["data"] == {"detail": "Internal server error"}
+        assert (payload["status_code"], code) == (500, 4500)
     [line] = [line for line in logs if line["log_level"] == "error"]
     assert line["event"] == "Re-check failed with unexpected error"
     assert line["path"] == "/ws/"
@@ -254,7 +260,7 @@ async def test_urgent_check_that_fails_is_tried_again_without_an_interval(
     desk.answer = OperationalError()
     client = await connect(make(desk).as_asgi())
     announce([get_user_subject(7)])
-    await desk.wait_asked(1)
+    await desk.wait_asked(3)
     desk.answer = REFUSED
     _, code = await receive_end(client)
     assert code == 4403
@@ -355,15 +361,19 @@ def test_key_of_a_session_is_not_in_its_subject() -> None:
 
 
 @pytest.mark.parametrize("where", ["authenticate", "build_groups", "post_authentication"])
-@pytest.mark.parametrize("what", ["recheck", "disconnect"])
+@pytest.mark.parametrize("what", ["recheck", "joined", "disconnect"])
 async def test_event_in_the_middle_of_a_handshake_is_not_missed(
-    desk: Desk, where: str, what: str
+    desk: Desk, where: str, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(identities_module, "_SPREAD", 0.01)
     desk.answer = REFUSED
 
     def happen() -> None:
         if what == "recheck":
             announce([get_user_subject(7)])
+        elif what == "joined":  # what was told before has not reached this process
+            for callback in on_joined:
+                callback()
         else:
             act_here("disconnect", {"users": ["7"], "code": 4001, "reason": "out"})
 
@@ -389,7 +399,82 @@ async def test_event_in_the_middle_of_a_handshake_is_not_missed(
 
     client = WebsocketCommunicator(Consumer.as_asgi(), "/ws/")
     await client.connect()
-    await client.assert_closed(4403 if what == "recheck" else 4001)
+    await client.assert_closed(4001 if what == "disconnect" else 4403)
+
+
+async def test_nothing_more_is_called_for_who_is_out_before_all_is_set_up(
+    desk: Desk,
+) -> None:
+    called = []
+
+    class Consumer(make(desk)):  # type: ignore[misc]  # made by a function
+        async def build_groups(self) -> list[str]:
+            act_here("disconnect", {"users": ["7"], "code": 4001})
+            return []
+
+        async def post_authentication(self) -> None:
+            called.append("post_authentication")
+
+        async def disconnect(self, code: int) -> None:
+            called.append("disconnect")
+
+    client = WebsocketCommunicator(Consumer.as_asgi(), "/ws/")
+    await client.connect()
+    await client.assert_closed(4001)
+    await client.disconnect()
+    assert called == ["disconnect"]
+
+
+async def test_kick_before_the_first_message_is_not_for_the_one_who_sends_it(desk: Desk) -> None:
+    desk.first = AuthenticationResult(False, 401, "Unauthorized", refused_by="anonymous")
+    consumer = make(desk, token_transports=["message"])
+    client = WebsocketCommunicator(consumer.as_asgi(), "/ws/")
+    await client.connect()
+    act_here("disconnect", {"users": ["7"]})
+    desk.first = PASSED
+    await client.send_json_to({"action": "authenticate", "payload": {"token": "abc"}})
+    await client.assert_authenticated_status_ok(PATIENCE)
+    await client.send_message(PingMessage())
+    assert (await client.receive_json_from())["action"] == "pong"
+    await client.disconnect()
+
+
+async def test_renewal_by_an_authenticator_of_the_sites_own_is_for_the_same_user(
+    desk: Desk, connect: Connect
+) -> None:
+    users = []
+
+    class Consumer(make(desk)):  # type: ignore[misc]  # made by a function
+        async def disconnect(self, code: int) -> None:
+            users.append(self.user)
+
+    client = await connect(Consumer.as_asgi())
+    desk.first = AuthenticationResult(True, 200, "OK", user=User(pk=8))
+    await client.send_json_to({"action": "authenticate", "payload": {"token": "abc"}})
+    assert (await client.receive_json_from(PATIENCE))["payload"]["status_code"] == 401
+    await client.disconnect()
+    assert users == [ANN]
+
+
+async def test_event_in_the_middle_of_a_renewal_is_not_missed(desk: Desk, connect: Connect) -> None:
+    """What is asked then is about the old token, which may be as good as ever."""
+    consumer = make(desk)
+
+    class Authenticator(consumer.authenticator_class):  # type: ignore[misc,name-defined]  # see make
+        async def renew(self, scope: Any, token: str) -> AuthenticationResult:
+            announce([get_user_subject(7)])
+            await desk.wait_asked(1)
+            async with asyncio.timeout(PATIENCE):
+                while len(get_identities().rechecker):
+                    await asyncio.sleep(0)
+            desk.answer = REFUSED
+            return PASSED
+
+    renewed: Any = type("Consumer", (consumer,), {"authenticator_class": Authenticator})
+    client = await connect(renewed.as_asgi())
+    await client.send_json_to({"action": "authenticate", "payload": {"token": "abc"}})
+    assert (await client.receive_json_from(PATIENCE))["payload"]["status_code"] == 200
+    assert (await receive_end(client))[1] == 4403
 
 
 async def test_event_just_before_a_handshake_counts_and_a_kick_does_not(
@@ -441,8 +526,8 @@ async def test_answer_about_an_earlier_token_decides_nothing(desk: Desk, connect
 async def test_everybody_is_asked_soon_and_only_a_few_at_once(
     desk: Desk, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(identity_module, "_SPREAD", 0.05)
-    monkeypatch.setattr(identity_module, "_RATE", 1e9)
+    monkeypatch.setattr(identities_module, "_SPREAD", 0.05)
+    monkeypatch.setattr(identities_module, "_RATE", 1e9)
     desk.gate = asyncio.Event()
     clients = [await connect(make(desk).as_asgi()) for _ in range(20)]
     announce([EVERYBODY])
@@ -450,6 +535,35 @@ async def test_everybody_is_asked_soon_and_only_a_few_at_once(
     desk.gate.set()
     await desk.wait_asked(len(clients))
     assert desk.most == recheck_module._AT_ONCE
+
+
+async def test_who_is_asked_when_all_are_to_be_is_asked_once_more(
+    desk: Desk, connect: Connect
+) -> None:
+    desk.gate = asyncio.Event()
+    client = await connect(make(desk).as_asgi())
+    announce([get_user_subject(7)])
+    await desk.wait_asked(1)
+    announce([EVERYBODY])
+    desk.answer = REFUSED
+    desk.gate.set()
+    assert (await receive_end(client))[1] == 4403
+    assert len(desk.asked) == 2
+
+
+async def test_nothing_is_begun_when_the_event_loop_ends(desk: Desk, connect: Connect) -> None:
+    desk.gate = asyncio.Event()
+    for _ in range(2 * recheck_module._AT_ONCE):
+        await connect(make(desk).as_asgi())
+    announce([get_user_subject(7)])
+    await desk.wait_asked(recheck_module._AT_ONCE)
+    tasks = [task for task in asyncio.all_tasks() if task.get_name() == "chanx re-check"]
+    # As asyncio.run() does it at the end.
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert not [task for task in asyncio.all_tasks() if task.get_name() == "chanx re-check"]
+    assert len(desk.asked) == len(tasks) == recheck_module._AT_ONCE
 
 
 async def test_urgent_ones_go_before_those_that_are_due(desk: Desk, connect: Connect) -> None:

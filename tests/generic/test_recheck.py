@@ -329,6 +329,9 @@ async def test_what_is_unexpected_is_raised(
     monkeypatch.setattr("chanx.generic.authenticator._DEADLINE", 0)
     with pytest.raises(AuthenticationTooLate):
         await authenticator.recheck(scope)
+    # The call that nobody waits for any more may run, and would query in the next test: this one
+    # comes after it in the same thread.
+    await sync_to_async(int)()
     assert issubclass(AuthenticationTooLate, TimeoutError)
 
 
@@ -352,6 +355,23 @@ async def test_authenticate_of_a_subclass_decides_about_rechecks_and_renewals() 
     assert (await authenticator.recheck(scope)).data == {"detail": "closed"}
     assert (await authenticator.renew(scope, token.key)).data == {"detail": "closed"}
     assert authenticator.request is first
+
+
+async def test_authenticate_of_a_subclass_may_look_at_the_user_in_the_event_loop() -> None:
+    class Own(ChanxWebsocketAuthenticator):
+        async def authenticate(self, scope: Any) -> AuthenticationResult:
+            user = scope["user"]
+            if not user.is_authenticated or not scope["session"].keys():
+                return AuthenticationResult(False, 401, "Unauthorized")
+            return AuthenticationResult(True, 200, "OK", user=user)
+
+    user = await make_user()
+    scope = await log_in(user, has_middleware=True)
+    authenticator = make(kind=Own)
+    assert get_status(await authenticator.authenticate(scope)) == 200
+    assert get_status(await authenticator.recheck(scope)) == 200
+    await deactivate(user)
+    assert get_status(await authenticator.recheck(scope)) == 401
 
 
 # --- renewals -------------------------------------------------------------------------------------
@@ -399,6 +419,28 @@ async def test_wrong_token_is_refused_also_where_a_session_would_do(token: str) 
     assert (get_status(result), result.refused_by) == (401, "authentication")
     assert authenticator.request is first
     assert get_status(await authenticator.recheck(scope)) == 200
+
+
+async def test_token_decides_alone_also_where_middleware_knows_the_user() -> None:
+    user, seen = await make_user(), []
+
+    class Look(BaseAuthentication):
+        def authenticate(self, request: Any) -> None:
+            seen.append(request._request.user.is_authenticated)
+
+    old = AccessToken.for_user(user)
+    scope = {**with_token(old), "user": user}
+    classes = [Look, JWTAuthentication, SessionAuthentication]
+    authenticator = make(authentication_classes=classes)
+    assert get_status(await authenticator.check(scope)) == 200
+    # No class knows the scheme, and so none would refuse it.
+    result = await authenticator.renew(scope, "Other abc")
+    assert (get_status(result), result.refused_by) == (401, "authentication")
+    assert authenticator.expires_at == old["exp"]
+    new: Any = AccessToken.for_user(user)
+    assert get_status(await authenticator.renew(scope, str(new))) == 200
+    assert get_status(await authenticator.recheck(scope)) == 200
+    assert seen == [True, False, False, False]
 
 
 async def test_renewal_is_for_the_same_user() -> None:
@@ -483,7 +525,7 @@ async def test_malformed_token_is_refused_as_drf_refuses(classes: Any, status: i
     authenticator = make(authentication_classes=classes, permission_classes=[AllowAny])
     result = await authenticator.check(scope)
     assert (get_status(result), result.refused_by) == (status, "authentication")
-    assert result.data == {"detail": "The token is malformed."}
+    assert result.data["detail"].startswith("The token is malformed: a subprotocol carries it in")
     assert authenticator.has_token
 
 
@@ -555,3 +597,19 @@ async def test_get_expiry_may_be_overridden() -> None:
     authenticator = make(kind=Own)
     assert get_status(await authenticator.check(with_token(token))) == 200
     assert authenticator.expires_at == end
+
+
+def test_authenticator_of_ones_own_is_asked_again_unless_it_says_otherwise() -> None:
+    class Own(ChanxWebsocketAuthenticator):
+        async def authenticate(self, scope: Any) -> AuthenticationResult:
+            return AuthenticationResult(True, 200, "OK")
+
+    class Settled(Own):
+        needs_rechecks = False
+
+    class Throttled(ChanxWebsocketAuthenticator):
+        throttle_classes = []
+
+    assert Own().needs_rechecks
+    assert not Settled().needs_rechecks
+    assert not Throttled().needs_rechecks

@@ -21,6 +21,7 @@ from chanx.testing import bearer_subprotocol
 
 ALL = TOKEN_TRANSPORTS
 MALFORMED = "The token is malformed."
+NOT_BASE64URL = "The token is malformed: a subprotocol carries it in base64url, without padding."
 DISAGREEING = "The tokens of this handshake disagree."
 
 
@@ -88,6 +89,16 @@ def test_subprotocol_becomes_a_header() -> None:
         found = find(make_scope(subprotocols=["chanx", bearer_subprotocol(token)]))
         assert get_headers(found) == [header]
         assert found.problem is None
+
+
+@pytest.mark.parametrize(("offer", "left"), [(["chanx", "x"], b"chanx, x"), ([], None)])
+def test_token_of_a_subprotocol_stands_nowhere_else(offer: list[str], left: bytes | None) -> None:
+    scope = make_scope(subprotocols=[*offer, bearer_subprotocol("abc")])
+    scope["headers"].append((b"sec-websocket-protocol", ",".join(scope["subprotocols"]).encode()))
+    for found in (find(scope), replace_credentials(scope, ALL, "xyz", lambda scope: "Bearer")):
+        assert dict(found.scope["headers"]).get(b"sec-websocket-protocol") == left
+        assert found.scope["subprotocols"] == offer
+    assert bearer_subprotocol("abc") in scope["subprotocols"]
 
 
 def test_subprotocol_that_is_no_transport_is_not_looked_at() -> None:
@@ -175,10 +186,11 @@ def test_malformed_tokens_are_a_problem_wherever_they_are(raw: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["!", "YQ==", "Y", "YR", "YW Jj", "Y+Jj", "Y/Jj", "ä", "\ud800", ""]
+    "name",
+    ["!", "YQ==", "Y", "YR", "YW Jj", "Y+Jj", "Y/Jj", "ä", "\ud800", "eyJh.eyJz.c2ln"],
 )
 def test_subprotocol_that_is_no_base64url_is_a_problem(name: str) -> None:
-    assert find(make_scope(subprotocols=["chanx.bearer." + name])).problem == MALFORMED
+    assert find(make_scope(subprotocols=["chanx.bearer." + name])).problem == NOT_BASE64URL
 
 
 def test_longest_token_passes() -> None:
@@ -229,7 +241,7 @@ def test_nothing_that_is_sent_raises_or_comes_back(
     query = b"&".join(b"token=" + value for value in values)
     scope = make_scope(*headers, subprotocols=subprotocols, query=query)
     found = find(scope, list(transports))
-    assert found.problem in (None, MALFORMED, DISAGREEING)
+    assert found.problem in (None, MALFORMED, NOT_BASE64URL, DISAGREEING)
     left = get_headers(found)
     assert len(left) == (found.has_token and found.problem is None)
     for header in left:

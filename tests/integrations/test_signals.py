@@ -265,7 +265,7 @@ print(post_delete.has_listeners(Session))
 
 
 class Recorder(BaseChannelLayer):
-    """A layer that is shared, and that keeps what is sent."""
+    """A layer that is shared, and that keeps what is sent: each notice once, by its id."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -278,8 +278,9 @@ class Recorder(BaseChannelLayer):
         self.was_asked.set()
         if self.error:
             raise self.error
-        self.sent.append(message)
-        self.was_sent.release()
+        if message["id"] not in {each["id"] for each in self.sent}:
+            self.sent.append(message)
+            self.was_sent.release()
 
     async def new_channel(self, prefix: str = "specific.") -> str:
         return f"{prefix}x"

@@ -7,7 +7,9 @@ async function getToken() {
     body: JSON.stringify({ refresh: sessionStorage.getItem("refresh") }),
   });
   if (!response.ok) throw new Error(`No token: ${response.status}`);
-  return (await response.json()).access;
+  const { access, refresh } = await response.json();
+  if (refresh) sessionStorage.setItem("refresh", refresh); // with ROTATE_REFRESH_TOKENS
+  return access;
 }
 
 // base64url without padding: of all that a token may have in it, a subprotocol takes only this.
@@ -25,11 +27,17 @@ let timer;
 function renewInTime(token) {
   const claims = token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/");
   const { exp } = JSON.parse(atob(claims));
+  // Not in a hurry for a token that lives for seconds, and timers count no further than 24 days.
+  const wait = Math.min(Math.max(exp * 1000 - Date.now() - 30_000, 1_000), 2 ** 31 - 1);
   timer = setTimeout(async () => {
-    const fresh = await getToken();
-    socket.send(JSON.stringify({ action: "authenticate", payload: { token: fresh } }));
-    renewInTime(fresh);
-  }, exp * 1000 - Date.now() - 30_000);
+    try {
+      const fresh = await getToken();
+      socket.send(JSON.stringify({ action: "authenticate", payload: { token: fresh } }));
+      renewInTime(fresh);
+    } catch (error) {
+      console.log(error.message); // the socket lives until the token expires: log in again
+    }
+  }, wait);
 }
 
 renewInTime(token);

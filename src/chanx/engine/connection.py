@@ -513,8 +513,9 @@ class Connection:
             )
 
     async def _send_in_turn(self, event: Event) -> bool:
-        if self._outbox and self._outbox.is_overfull:
-            self._drop(_is_message(event))
+        # A close frame is the last, and finds its place: without it the client would not learn why.
+        if _is_message(event) and self._outbox and self._outbox.is_overfull:
+            self._drop(1)
             self._overflow(Problem.OUTBOX_FULL)
             return False
         sent: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
@@ -578,7 +579,7 @@ class Connection:
                     if self._outbox:
                         queued = self._outbox.pop()
                         event, sent, follow = queued.event, queued.sent, queued.follow
-                    elif self._missed:
+                    elif self._missed and self.state is State.OPEN:  # nothing follows a close
                         event = self._make_notice()
                     else:
                         break

@@ -42,7 +42,8 @@ def note_refusal(driver: "Driver", reason: str, level: str = "info", **fields: A
     counters.refused[reason] += 1
     driver.mute()
     # A status is part of the reason: a database that is down is not hidden by wrong tokens.
-    left_out = log_limit.admit(f"{reason} {fields.get('status', '')}")
+    kind = (reason, fields.get("status"), fields.get("refused_by"))
+    left_out = log_limit.admit(" ".join(map(str, kind)))
     if left_out is not None:
         log = getattr(driver.log, level)
         log("Refused a connection", reason=reason, **fields, left_out=left_out)

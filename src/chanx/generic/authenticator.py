@@ -10,6 +10,7 @@ from http import HTTPStatus
 from http.client import responses
 from typing import Any, Final, Protocol, cast
 
+from django.contrib.auth import SESSION_KEY
 from django.db.models import QuerySet
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
@@ -35,6 +36,7 @@ __all__ = [
     "AuthenticationTooLate",
     "ChanxWebsocketAuthenticator",
     "ObjectSource",
+    "refuse_other_user",
 ]
 
 _DEADLINE: Final = 15.0
@@ -118,6 +120,12 @@ class ChanxWebsocketAuthenticator:
     _token: str | None = None
     """The token of the last renewal; None: that of the handshake."""
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "authenticate" in vars(cls) and "needs_rechecks" not in vars(cls):
+            # What it looks at is not known; ``check``, if it calls that, says more.
+            cls.needs_rechecks = True
+
     @property
     def request(self) -> Request | None:
         """That of the last handshake, or of the last renewal that succeeded; None before."""
@@ -185,9 +193,11 @@ class ChanxWebsocketAuthenticator:
         while True:
             # After a renewal it is the token alone that decides, as it was then.
             attempt = _Attempt(self._token, is_renewal=False)
-            ends_session = without_session or attempt.token is not None
-            fresh = make_fresh_scope(scope, without_session=ends_session)
-            result = await self.authenticate({**fresh, _ATTEMPT: attempt})
+            is_renewed = attempt.token is not None
+            fresh = make_fresh_scope(
+                scope, without_session=without_session or is_renewed, without_user=is_renewed
+            )
+            result = await self._attempt(fresh, attempt)
             if attempt.token != self._token:
                 continue  # renewed meanwhile, and what that replaced decides nothing any more
             if result.is_authenticated and attempt.view:
@@ -197,7 +207,8 @@ class ChanxWebsocketAuthenticator:
     async def renew(self, scope: Mapping[str, Any], token: str) -> AuthenticationResult:
         """Authenticate with a new token, in the place of what the client came with.
 
-        The session counts as ended, so that it is the token which decides. Throttles count it. On
+        The session counts as ended, and a user that the site's own middleware has put into the
+        scope does not count, so that it is the token which decides. Throttles count it. On
         success ``request`` and ``expires_at`` are the new ones, and re-checks use the token from
         then on. Who is in already must be the same user: another one is refused, and in the words
         with which a wrong token is.
@@ -205,16 +216,16 @@ class ChanxWebsocketAuthenticator:
         Raises what is unexpected, as ``recheck``.
         """
         attempt = _Attempt(token, is_renewal=True)
-        fresh = make_fresh_scope(scope, without_session=True)
-        result = await self.authenticate({**fresh, _ATTEMPT: attempt})
+        fresh = make_fresh_scope(scope, without_session=True, without_user=True)
+        result = await self._attempt(fresh, attempt)
         if not result.is_authenticated:
             if result.refused_by == "anonymous":
                 result.refused_by = "authentication"  # no class knows what to do with the token
             if self._knows_other_user(attempt.view):
-                return _refuse_other_user()  # whose rights are of no concern here
+                return refuse_other_user()  # whose rights are of no concern here
             return result
         if self._user is not None and not _is_same(self._user, result.user):
-            return _refuse_other_user()
+            return refuse_other_user()
         if attempt.view:
             self._token, self.request = token, attempt.view.request
             self._keep(attempt.view)
@@ -232,8 +243,8 @@ class ChanxWebsocketAuthenticator:
     def get_expiry(self, request: Request) -> float | None:
         """Override to tell when the client's token ends, in seconds since the epoch; None: never.
 
-        Called in the thread of the other checks. The default knows the tokens of simplejwt, PyJWT,
-        knox and the OAuth toolkit.
+        Called where the other checks are made: in a thread, unless none of them needs one. The
+        default knows the tokens of simplejwt, PyJWT, knox and the OAuth toolkit.
         """
         auth: Any = request.auth
         return None if auth is None else read_expiry(auth)
@@ -262,6 +273,13 @@ class ChanxWebsocketAuthenticator:
             )
 
     # --- steps ----------------------------------------------------------------------------------
+
+    async def _attempt(self, fresh: Mapping[str, Any], attempt: _Attempt) -> AuthenticationResult:
+        if type(self).authenticate is not ChanxWebsocketAuthenticator.authenticate:
+            # It may look at the user in the event loop, as it may at a handshake, where Channels'
+            # middleware has loaded it.
+            await call_in_thread(_load, fresh)
+        return await self.authenticate({**fresh, _ATTEMPT: attempt})
 
     def _make_view(self, attempt: _Attempt | None) -> HandshakeView:
         view = HandshakeView()
@@ -299,6 +317,11 @@ class ChanxWebsocketAuthenticator:
         self.needs_rechecks = view.checks_with_io or bool(
             view.authentication_classes and (not view.is_anonymous or view.request.auth is not None)
         )
+
+
+def _load(scope: Mapping[str, Any]) -> None:
+    scope["session"].get(SESSION_KEY)
+    getattr(scope["user"], "is_authenticated", None)
 
 
 def _make_request(view: HandshakeView, scope: Mapping[str, Any]) -> Request:
@@ -350,7 +373,8 @@ def _make_result(view: HandshakeView) -> AuthenticationResult:
     )
 
 
-def _refuse_other_user() -> AuthenticationResult:
+def refuse_other_user() -> AuthenticationResult:
+    """Return what is answered to a token of another user, or to one that is wrong."""
     data = {"detail": AuthenticationFailed.default_detail}
     return AuthenticationResult(
         False,

@@ -27,7 +27,7 @@ from chanx.generic.admission import tell_and_close
 from chanx.generic.authenticator import AuthenticationResult
 from chanx.generic.frames import Frames
 from chanx.generic.handshake import FirstMessage
-from chanx.generic.identity import Identity, needs_identity
+from chanx.generic.identity import Identity, get_user_key, needs_identity
 from chanx.generic.log_context import bind_connection, unbind_frame
 from chanx.generic.plan import ClassPlan, Options, get_quiet, is_handler_name
 from chanx.generic.subprotocols import HEARTBEAT, PROTOCOL, select_protocol
@@ -352,26 +352,26 @@ class Driver:
 
     def set_user(self, user: Any) -> None:
         """Remember whose connection it is; anonymous users own nothing."""
-        if getattr(user, "is_authenticated", False) and getattr(user, "pk", None) is not None:
-            self.user = str(user.pk)
+        self.user = get_user_key(user)
 
     def mute(self) -> None:
         """Log nothing more of what is sent, and not that the connection has ended."""
         self.is_refused = True
         self.options = get_quiet(self.options)
 
-    def keep_identity(self, authenticator: Any) -> None:
+    def keep_identity(self, authenticator: Any, begun: float | None = None) -> None:
         """Look after the identity that an authenticator has found, in the place of an older one.
 
         From now on until the end: it is asked again in its interval, when its token expires and
-        when something happens to the user. ``user`` and ``obj`` of the consumer are set.
+        when something happens to the user. ``user`` and ``obj`` of the consumer are set. ``begun``:
+        when the authenticator began to look, on the monotonic clock; None: with the connection.
         """
         if self.connection.is_closing:
             return
         if self.identity is None and needs_identity(self.user, authenticator):
             self.identity = Identity(self, self._consumer, self._context)
         if self.identity:
-            self.identity.keep(authenticator)
+            self.identity.keep(authenticator, self.begun if begun is None else begun)
 
     def revoke(self, result: AuthenticationResult) -> None:
         """Tell the client that it may not stay, and close, waiting for nothing.

@@ -1,6 +1,7 @@
 """The steps of a handshake, and what a connection becomes by it: refused, waiting or set up."""
 
 import asyncio
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from chanx.codes import close_code_for_status
@@ -27,11 +28,13 @@ _UNKNOWN: Final = AuthenticationResult(False, 500, "Internal Server Error")
 class Handshake:
     """Authenticates the client of a connection, and sets the connection up. Forgotten then."""
 
-    __slots__ = ("_consumer", "_driver", "result")
+    __slots__ = ("_begun", "_consumer", "_driver", "result")
 
     def __init__(self, consumer: Any, driver: "Driver") -> None:
         self._consumer = consumer
         self._driver = driver
+        self._begun = driver.begun
+        """When the client began to be looked at, on the monotonic clock."""
         self.result = _UNKNOWN
         """How authentication ended."""
 
@@ -54,6 +57,7 @@ class Handshake:
     async def authenticate_again(self, token: str) -> bool:
         """Authenticate by the token of a message; tell whether the client gets in."""
         consumer = self._consumer
+        self._begun = monotonic()  # what happened to the user before is no concern of this client
         result = await _check_token(consumer.authenticator, consumer.scope, token, self._driver)
         return await self._conclude(self._admit(result))
 
@@ -73,11 +77,12 @@ class Handshake:
         """Join the groups, tell the client, and start handling messages."""
         consumer, driver = self._consumer, self._driver
         # First: what happens to the user while the rest is done ends the connection as well.
-        driver.keep_identity(consumer.authenticator)
+        driver.keep_identity(consumer.authenticator, self._begun)
         await self._join()
         await self._send_message()
         driver.connection.release_deliveries()
-        await consumer.post_authentication()
+        if driver.is_open:
+            await consumer.post_authentication()
         driver.begin_handling()
         driver.report(self.result)
 
@@ -103,7 +108,12 @@ class Handshake:
         """Make the user that of the connection, if it may have one more."""
         consumer, driver = self._consumer, self._driver
         if not result.is_authenticated:
-            note_refusal(driver, "authentication", status=result.status_code)
+            note_refusal(
+                driver,
+                "authentication",
+                status=result.status_code,
+                refused_by=result.refused_by,
+            )
             return result
         driver.set_user(result.user)
         if refusal := check_user(driver):

@@ -1,4 +1,4 @@
-"""Whether those who got in may stay: the identity of each connection, and who is told of events.
+"""Whether those who got in may stay: the identity of each connection.
 
 A connection has one only if there is something to look after, and it costs one timer. What is
 touched here is touched in the connection's own event loop, unless it says otherwise.
@@ -8,51 +8,31 @@ import asyncio
 import math
 import random
 import time
-from collections.abc import Iterable
 from contextvars import Context
 from typing import TYPE_CHECKING, Any, Final
-from weakref import WeakKeyDictionary
 
 from django.conf import settings
-from pydantic import BaseModel, ConfigDict
 
-from chanx.engine.recent import Recent
-from chanx.generic.authenticator import AuthenticationResult
-from chanx.generic.recheck import Rechecker
+from chanx.generic.authenticator import AuthenticationResult, refuse_other_user
+from chanx.generic.identities import get_identities
 from chanx.integrations.announce import (
-    EVERYBODY,
-    RECHECK,
     get_session_subject,
     get_user_subject,
     is_session_subject,
 )
-from chanx.integrations.control import Notice, notices, on_joined
-from chanx.integrations.disconnect import DISCONNECT, DisconnectArguments
-from chanx.log import get_logger
 
 if TYPE_CHECKING:
     from chanx.generic.driver import Driver
 
-__all__ = ["Identities", "Identity", "get_identities", "needs_identity"]
+__all__ = ["Identity", "get_user_key", "needs_identity"]
 
 _LONGEST: Final = 300.0
 """Seconds after which the wall clock is looked at again: timers do not notice when it is set."""
 
-_LEAD: Final = 2.0
-"""Seconds by which an event may come before what it tells of is true: a view logs out, which is
-told, and then the session is deleted. Whoever connects in between is looked at as well."""
-
 _RETRY: Final = (5.0, 10.0)
 """Seconds until an urgent check that failed is tried again, by chance between these."""
 
-_SPREAD: Final = 5.0
-_RATE: Final = 500.0
-"""Everybody is re-checked within ``_SPREAD`` seconds, or so many in a second."""
-
 _EXPIRED: Final = "Token has expired"
-_OTHER_USER: Final = "Incorrect authentication credentials."
-
-_Kick = tuple[int, str]
 
 
 def needs_identity(user: str | None, authenticator: Any) -> bool:
@@ -71,7 +51,6 @@ class Identity:
     """Who a connection is, as the authenticator has found out, and when to ask again."""
 
     __slots__ = (
-        "__weakref__",
         "_authenticator",
         "_consumer",
         "_context",
@@ -85,6 +64,7 @@ class Identity:
         "_user",
         "generation",
         "is_stopped",
+        "is_suspect",
         "subjects",
     )
 
@@ -106,9 +86,14 @@ class Identity:
         self.generation = 0
         """How often it was kept: what was asked about an earlier one says nothing."""
         self.is_stopped = False
+        self.is_suspect = False
+        """Something has happened since the last answer: one is asked for until there is one."""
 
-    def keep(self, authenticator: Any) -> None:
-        """Look after what the authenticator has found, in the place of what it found before."""
+    def keep(self, authenticator: Any, begun: float) -> None:
+        """Look after what the authenticator has found, in the place of what it found before.
+
+        ``begun``: when it began to look, on the monotonic clock.
+        """
         self._authenticator = authenticator
         self.generation += 1
         self._user, self._obj = self._consumer.user, self._consumer.obj
@@ -117,8 +102,7 @@ class Identity:
         self.subjects = _get_subjects(self._driver.user, authenticator, self._consumer.scope)
         self._home.add(self)
         self.plan()
-        if self.generation == 1:
-            self._home.make_up_for(self, self._driver.begun)
+        self._home.make_up_for(self, begun)
 
     def stop(self) -> None:
         """Look after it no more."""
@@ -145,6 +129,7 @@ class Identity:
         elif within is not None:
             due = now + random.uniform(0, within)
             self._due = due if self._due is None else min(due, self._due)
+            self.is_suspect = True
         elif interval is not None and getattr(self._authenticator, "needs_rechecks", False):
             self._due = now + random.uniform(interval / 2, interval)
         else:
@@ -184,6 +169,7 @@ class Identity:
         if is_session_subject(subject):
             # For good: the same session does not come back, whatever else is asked later.
             self._has_session_ended = True
+        self.is_suspect = True
         self._home.rechecker.add(self, is_urgent=True)
 
     def copy_context(self) -> Context:
@@ -195,8 +181,8 @@ class Identity:
         result: AuthenticationResult = await self._authenticator.recheck(
             self._consumer.scope, without_session=self._has_session_ended
         )
-        if result.is_authenticated and _get_key(result.user) != self._driver.user:
-            return AuthenticationResult(False, 401, "Unauthorized", {"detail": _OTHER_USER})
+        if result.is_authenticated and get_user_key(result.user) != self._driver.user:
+            return refuse_other_user()
         return result
 
     async def handle_error(self, error: BaseException) -> None:
@@ -208,6 +194,7 @@ class Identity:
 
         Unless it has put something of its own into their place.
         """
+        self.is_suspect = False
         consumer = self._consumer
         if consumer.user is self._user:
             consumer.user = self._user = result.user
@@ -228,104 +215,6 @@ class Identity:
         self._driver.kick(code, reason)
 
 
-class Identities:
-    """The identities of one event loop, by subject."""
-
-    def __init__(self) -> None:
-        self.loop = asyncio.get_running_loop()
-        self.rechecker = Rechecker()
-        self.context = Context()
-        """In which the timers run."""
-        # One, or several: most subjects have one, which needs no set.
-        self._by_subject: dict[str, Identity | set[Identity]] = {}
-        self._all: set[Identity] = set()
-
-    def __len__(self) -> int:
-        return len(self._all)
-
-    def knows(self, subject: str) -> bool:
-        """Tell whether anybody here has the subject. For any thread."""
-        return subject in self._by_subject or (subject == EVERYBODY and bool(self._all))
-
-    def add(self, identity: Identity) -> None:
-        """Take an identity in, under its subjects."""
-        self._all.add(identity)
-        for subject in identity.subjects:
-            found = self._by_subject.get(subject)
-            if isinstance(found, set):
-                found.add(identity)
-            else:
-                self._by_subject[subject] = {found, identity} if found else identity
-
-    def remove(self, identity: Identity) -> None:
-        """Forget an identity, if it is known."""
-        self._all.discard(identity)
-        for subject in identity.subjects:
-            found = self._by_subject.get(subject)
-            if isinstance(found, set):
-                found.discard(identity)
-            if not found or found is identity:
-                self._by_subject.pop(subject, None)
-
-    def find(self, subject: str) -> list[Identity]:
-        """Return the identities that have a subject."""
-        found = self._by_subject.get(subject, ())
-        return [found] if isinstance(found, Identity) else list(found)
-
-    def recheck(self, subjects: Iterable[str]) -> None:
-        """Re-check the identities of these subjects at once, and everybody soon."""
-        for subject in subjects:
-            if subject == EVERYBODY:
-                self.recheck_all()
-            for identity in self.find(subject):
-                identity.suspect(subject)
-
-    def recheck_all(self) -> None:
-        """Re-check everybody soon, and not all at the same moment."""
-        within = max(_SPREAD, len(self._all) / _RATE)
-        for identity in list(self._all):
-            identity.plan(within=within)
-
-    def disconnect(self, users: Iterable[str], code: int, reason: str) -> None:
-        """Close the connections of these users."""
-        for user in users:
-            for identity in self.find(get_user_subject(user)):
-                identity.disconnect(code, reason)
-
-    def make_up_for(self, identity: Identity, begun: float) -> None:
-        """Act on what has happened since a handshake began, before its identity was known here.
-
-        ``begun``: on the monotonic clock.
-        """
-        for subject in identity.subjects:
-            if kick := _recent_kicks.find(subject, begun):
-                identity.disconnect(*kick)
-                return
-        since = begun - _LEAD
-        for subject in (*identity.subjects, EVERYBODY):
-            if _recent_events.find(subject, since):
-                identity.suspect(subject)
-        if not _recent_events.is_complete(since):
-            self.rechecker.add(identity, is_urgent=True)
-
-
-_homes: "WeakKeyDictionary[asyncio.AbstractEventLoop, Identities]" = WeakKeyDictionary()
-_recent_events: Final[Recent[bool]] = Recent()
-_recent_kicks: Final[Recent[_Kick]] = Recent()
-
-
-def get_identities() -> Identities:
-    """Return the identities of the running event loop."""
-    loop = asyncio.get_running_loop()
-    found = _homes.get(loop)
-    if found is None:
-        # Theirs know their loop, which would keep it alive from here.
-        for each in [each for each in list(_homes) if each.is_closed()]:
-            del _homes[each]
-        found = _homes[loop] = Identities()
-    return found
-
-
 def _get_expiry(authenticator: Any) -> float | None:
     expires_at = getattr(authenticator, "expires_at", None)
     if isinstance(expires_at, int | float) and math.isfinite(expires_at):
@@ -343,68 +232,7 @@ def _get_subjects(user: str | None, authenticator: Any, scope: Any) -> tuple[str
     return tuple(subjects)
 
 
-def _get_key(user: Any) -> str | None:
+def get_user_key(user: Any) -> str | None:
     """Return what a user is known by to the driver; None for anonymous ones."""
     is_known = getattr(user, "is_authenticated", False) and getattr(user, "pk", None) is not None
     return str(user.pk) if is_known else None
-
-
-# --- what processes tell each other ---------------------------------------------------------------
-
-
-class RecheckArguments(BaseModel):
-    """Whose connections are to be re-checked."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    subjects: list[str]
-
-
-def _act_on_recheck(arguments: RecheckArguments) -> None:
-    subjects = arguments.subjects
-    # First: a handshake that ends now finds it here, or is found by it.
-    _recent_events.note(subjects, True)
-    for home in _get_homes():
-        if any(home.knows(subject) for subject in subjects):
-            _call(home, home.recheck, subjects)
-
-
-def _act_on_disconnect(arguments: DisconnectArguments) -> None:
-    kick = (arguments.code, arguments.reason)
-    subjects = [get_user_subject(user) for user in arguments.users]
-    _recent_kicks.note(subjects, kick)
-    for home in _get_homes():
-        if any(home.knows(subject) for subject in subjects):
-            _call(home, home.disconnect, arguments.users, *kick)
-
-
-def _get_homes() -> list[Identities]:
-    while True:
-        try:
-            return list(_homes.values())
-        except RuntimeError:  # a loop came or went in another thread
-            continue
-
-
-def _call(home: Identities, function: Any, *args: Any) -> None:
-    """Call a function in the loop of these identities: now, if this is it."""
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:
-        loop = None
-    if loop is home.loop:
-        function(*args)
-        return
-    try:
-        home.loop.call_soon_threadsafe(function, *args, context=Context())
-    except RuntimeError:
-        get_logger().debug("Event loop is closed")  # and its connections with it
-
-
-def _handle_joined() -> None:
-    get_identities().recheck_all()
-
-
-notices[RECHECK] = Notice(_act_on_recheck, RecheckArguments)
-notices[DISCONNECT] = Notice(_act_on_disconnect, DisconnectArguments)
-on_joined.append(_handle_joined)

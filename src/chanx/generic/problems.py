@@ -1,16 +1,19 @@
 """What can be wrong with a consumer class, found before the first client comes."""
 
+import difflib
 import functools
 import inspect
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 from channels.layers import channel_layers
+from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 from rest_framework.settings import api_settings
 
-from chanx.engine.limits import CLASS_LIMITS, PROCESS_LIMITS, find_bad_limits
+from chanx.engine.limits import CLASS_LIMITS, find_bad_limits
 from chanx.engine.unions import find_recursive_unions
 from chanx.generic.handshake_view import (
     AUTH_METHODS,
@@ -19,6 +22,7 @@ from chanx.generic.handshake_view import (
     has_queryset,
     is_queryset,
 )
+from chanx.generic.setting_problems import find_bad_names, find_bad_settings
 from chanx.integrations.credentials import TOKEN_TRANSPORTS
 from chanx.integrations.origin import ANY_ORIGIN, find_bad_origins
 from chanx.messages.base import (
@@ -28,24 +32,21 @@ from chanx.messages.base import (
     get_actions,
 )
 from chanx.messages.incoming import AuthenticateMessage
-from chanx.settings import DEFAULTS, chanx_settings
+from chanx.settings import chanx_settings
 
 __all__ = [
     "ConsumerProblem",
     "check_consumer",
     "check_settings_for_limits",
-    "find_bad_settings",
     "find_deployment_problems",
     "find_problems",
+    "warn_without_app",
 ]
 
 _CLASS_LISTS: Final = ("authentication_classes", "permission_classes", "throttle_classes")
-_TEXTS: Final = ("ASYNCAPI_TITLE", "ASYNCAPI_VERSION", "ASYNCAPI_DESCRIPTION")
-_CHOICES: Final = {
-    "TOKEN_TRANSPORTS": TOKEN_TRANSPORTS,
-    "RECHECK_ON": tuple(DEFAULTS["RECHECK_ON"]),
-}
-"""What the settings that are lists of names may hold."""
+_MIN_NAME: Final = 8
+_ALIKE: Final = 0.9
+"""Names of so many characters that are so much alike (difflib) are taken for a slip."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,41 +77,23 @@ def check_consumer(consumer: type[Any]) -> None:
             raise problem.exception(problem.describe(consumer))
 
 
+@functools.cache
+def warn_without_app() -> None:
+    """Warn, once, when the app is missing without which nobody hears of Django's signals."""
+    if apps.ready and not apps.is_installed("chanx"):
+        warnings.warn(
+            "'chanx' is not in INSTALLED_APPS, so who logs out or is deactivated keeps its "
+            "WebSockets until the next re-check, and manage.py check does not look at consumers: "
+            "add it",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+
+
 def check_settings_for_limits() -> None:
     """Raise ImproperlyConfigured for a setting that would fail every handshake."""
     for name, problem in find_bad_settings(chanx_settings.user_settings):
         raise ImproperlyConfigured(f"CHANX[{name!r}] {problem}")
-
-
-def find_bad_settings(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the name of each setting whose value makes no sense, and what is wrong with it."""
-    for name, default in DEFAULTS.items():
-        if name not in found:
-            continue
-        value = found[name]
-        if isinstance(default, bool) and not isinstance(value, bool):
-            yield name, f"is {value!r}, but must be True or False"
-        elif name == "MESSAGE_ACTION_KEY" and not (isinstance(value, str) and value):
-            yield name, f"is {value!r}, but must be a string that is not empty"
-        elif name in _TEXTS and not isinstance(value, str):
-            yield name, f"is {value!r}, but must be a string"
-        elif name == "ASYNCAPI_SERVERS":
-            if not (isinstance(value, dict) and all(map(_is_text, (*value, *value.values())))):
-                yield name, f"is {value!r}, but must be a dict of names and URLs"
-        elif name == "ASYNCAPI_HOOK":
-            if not (value is None or callable(value) or _is_text(value)):
-                yield name, f"is {value!r}, but must be a function or the dotted path of one"
-        elif name == "ALLOWED_ORIGINS":
-            for problem in find_bad_origins(value):
-                yield name, problem
-        elif name in _CHOICES:
-            for problem in _find_bad_names(value, _CHOICES[name]):
-                yield name, problem
-        elif isinstance(default, list) and isinstance(value, str):
-            yield name, f"is {value!r}, but must be a list"
-        elif name.lower() in (*CLASS_LIMITS, *PROCESS_LIMITS):
-            for _, problem in find_bad_limits({name.lower(): value}):
-                yield name, problem
 
 
 def find_problems(consumer: Any) -> Iterator[ConsumerProblem]:
@@ -122,6 +105,7 @@ def find_problems(consumer: Any) -> Iterator[ConsumerProblem]:
     yield from _check_limits(consumer)
     yield from _check_access(consumer)
     yield from _check_unions(consumer)
+    yield from _check_names(consumer)
 
 
 def find_deployment_problems(consumer: Any) -> Iterator[ConsumerProblem]:
@@ -204,6 +188,14 @@ def _check_authentication(consumer: Any) -> Iterator[ConsumerProblem]:
             yield ConsumerProblem(
                 "E005", name, f"is {classes!r}, not a list", f"write {name} = [...]"
             )
+        for item in classes if isinstance(classes, list | tuple) else ():
+            if not callable(item):
+                yield ConsumerProblem(
+                    "E005",
+                    name,
+                    f"holds {item!r:.100}, which is no class",
+                    "write the class itself: not its name in quotes, and no brackets behind it",
+                )
     for permission in find_async_permissions(_get_permissions(consumer)):
         yield ConsumerProblem(
             "E015",
@@ -302,7 +294,7 @@ def _check_access(consumer: Any) -> Iterator[ConsumerProblem]:
         for problem in find_bad_origins(origins):
             yield ConsumerProblem("E019", "allowed_origins", problem, "correct it", ValueError)
     if transports is not None:
-        bad = list(_find_bad_names(transports, TOKEN_TRANSPORTS))
+        bad = list(find_bad_names(transports, TOKEN_TRANSPORTS))
         for problem in bad:
             yield ConsumerProblem("E018", "token_transports", problem, "correct it", ValueError)
         if bad:
@@ -339,16 +331,6 @@ def _find_own_authenticate(consumer: Any) -> str | None:
         return None
 
 
-def _find_bad_names(value: Any, known: tuple[str, ...]) -> Iterator[str]:
-    """Yield what is wrong with a list that holds some of the known names."""
-    if not isinstance(value, list | tuple):
-        yield f"is {value!r}, but must be a list of {', '.join(known)}"
-        return
-    for name in value:
-        if name not in known:
-            yield f"holds {name!r}, but may hold {', '.join(known)}"
-
-
 def _check_unions(consumer: Any) -> Iterator[ConsumerProblem]:
     # Only what comes in is validated against a union that a stranger fills.
     schema: Any = getattr(consumer, "INCOMING_MESSAGE_SCHEMA", None)
@@ -369,8 +351,26 @@ def _check_unions(consumer: Any) -> Iterator[ConsumerProblem]:
             )
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and bool(value)
+def _check_names(consumer: Any) -> Iterator[ConsumerProblem]:
+    """Find attributes that nobody reads because a letter is wrong: of permissions above all."""
+    base = next(cls for cls in consumer.__mro__ if cls.__module__.startswith("chanx.generic"))
+    known = [
+        name
+        for name in {*vars(base), *base.__annotations__}
+        if len(name) >= _MIN_NAME and name[0] != "_" and not callable(vars(base).get(name))
+    ]
+    for cls in consumer.__mro__:
+        for name in sorted(_get_own(cls)):
+            if name.startswith("_") or hasattr(base, name) or name in base.__annotations__:
+                continue
+            if found := difflib.get_close_matches(name, known, n=1, cutoff=_ALIKE):
+                yield ConsumerProblem(
+                    "W005",
+                    name,
+                    f"means nothing to chanx, and is nearly {found[0]}",
+                    f"call it {found[0]}, or something else",
+                    is_error=False,
+                )
 
 
 def _get_own(cls: type[Any]) -> set[str]:

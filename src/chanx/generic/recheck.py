@@ -10,7 +10,7 @@ from django.db import Error as DatabaseError
 from chanx.engine.stats import counters
 from chanx.engine.tasks import raise_own_cancellation
 from chanx.generic.authenticator import AuthenticationResult
-from chanx.log import get_logger, log_exception
+from chanx.log import RepeatLimit, get_logger, log_exception
 
 if TYPE_CHECKING:
     from chanx.generic.identity import Identity
@@ -28,7 +28,8 @@ _WARN_EVERY: Final = 10.0
 """Seconds between two lines about failures, or about their end."""
 
 _PASSING: Final = (DatabaseError, OSError)
-"""What may be better at the next check. TimeoutError is an OSError."""
+"""What may be better at the next check. TimeoutError is an OSError; PermissionError is one as well,
+and whoever raises it means no."""
 
 
 class Rechecker:
@@ -43,6 +44,8 @@ class Rechecker:
         self._failed = 0
         """Failures of which no line has told."""
         self._warn_at = float("-inf")
+        self._log_limit = RepeatLimit()
+        """Of tracebacks: what is wrong for one connection is wrong for the next."""
 
     def __len__(self) -> int:
         return len(self._urgent) + len(self._due) + len(self._running)
@@ -59,6 +62,13 @@ class Rechecker:
             self._due[identity] = None
         self._start()
 
+    def ask_again(self, identity: "Identity") -> bool:
+        """Have an identity that is being re-checked re-checked once more; tell whether it is."""
+        if identity in self._running:
+            self.add(identity, is_urgent=False)
+            return True
+        return False
+
     def discard(self, identity: "Identity") -> None:
         """Forget an identity whose connection has ended. A check that runs decides nothing."""
         self._urgent.pop(identity, None)
@@ -67,30 +77,29 @@ class Rechecker:
 
     def _start(self) -> None:
         while len(self._running) < _AT_ONCE and (self._urgent or self._due):
-            is_urgent = bool(self._urgent)
-            queue = self._urgent if is_urgent else self._due
-            identity, _ = queue.popitem(last=False)
+            identity, _ = (self._urgent or self._due).popitem(last=False)
             # The connection's own context, in which its lane and its log fields are.
             context = identity.copy_context()
             self._running[identity] = asyncio.get_running_loop().create_task(
-                self._run(identity, is_urgent), name="chanx re-check", context=context
+                self._run(identity), name="chanx re-check", context=context
             )
 
-    async def _run(self, identity: "Identity", is_urgent: bool) -> None:
+    async def _run(self, identity: "Identity") -> None:
         generation = identity.generation
         try:
             result = await self._ask(identity)
         finally:
             del self._running[identity]
             again = self._again.pop(identity, None)
-            self._start()
+        # Not when cancelled: the event loop ends.
+        self._start()
         if identity.is_stopped:
             return
         if identity.generation != generation:
             again = bool(again)  # of the token that it had before
         elif result is None:
             counters.rechecks["failed"] += 1
-            identity.plan(retries=is_urgent)
+            identity.plan(retries=identity.is_suspect)
         elif result.is_authenticated:
             counters.rechecks["passed"] += 1
             identity.handle_passed(result)
@@ -98,6 +107,7 @@ class Rechecker:
             counters.rechecks["refused"] += 1
             identity.revoke(result)
         if again is not None and not identity.is_stopped:
+            identity.is_suspect = True
             self.add(identity, is_urgent=again)
 
     async def _ask(self, identity: "Identity") -> AuthenticationResult | None:
@@ -108,11 +118,16 @@ class Rechecker:
         except (Exception, asyncio.CancelledError) as error:
             raise_own_cancellation(error)
             await identity.handle_error(error)
-            if isinstance(error, _PASSING):
+            if isinstance(error, _PASSING) and not isinstance(error, PermissionError):
                 self._warn(type(error).__name__)
                 return None
             # Whoever is not known to be allowed is not.
-            log_exception(get_logger(), "Re-check failed with unexpected error", error)
+            left_out = self._log_limit.admit(type(error).__qualname__)
+            if left_out is not None:
+                log = get_logger()
+                log_exception(
+                    log, "Re-check failed with unexpected error", error, left_out=left_out
+                )
             detail = {"detail": "Internal server error"}
             return AuthenticationResult(False, 500, "Internal Server Error", detail)
         if result.status_code >= 500 and not result.is_authenticated:

@@ -25,7 +25,11 @@ from chanx.generic.frames import check_text
 from chanx.generic.handshake import Handshake
 from chanx.generic.handshake_view import is_queryset
 from chanx.generic.plan import get_plan, is_handler_name
-from chanx.generic.problems import check_consumer, check_settings_for_limits
+from chanx.generic.problems import (
+    check_consumer,
+    check_settings_for_limits,
+    warn_without_app,
+)
 from chanx.integrations.lanes import lanes
 from chanx.messages.base import (
     BaseIncomingMessage,
@@ -145,11 +149,12 @@ class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generi
 
         Raises ValueError when there is no INCOMING_MESSAGE_SCHEMA, and TypeError when a schema is
         no container or ``receive_message`` is missing; ImproperlyConfigured for a limit in CHANX
-        that makes no sense. Warns as the authenticator's
-        ``validate_configuration`` does.
+        that makes no sense. Warns (RuntimeWarning) as the authenticator's
+        ``validate_configuration`` does, and when "chanx" is not in INSTALLED_APPS.
         """
         check_consumer(cls)
         check_settings_for_limits()
+        warn_without_app()
         _make_authenticator(cls).validate_configuration()
         return super().as_asgi(**initkwargs)
 
@@ -194,6 +199,10 @@ class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generi
         None before authentication.
         """
         return cast("Request", self.authenticator.request)
+
+    @request.setter
+    def request(self, request: "Request") -> None:
+        self.authenticator.request = request
 
     async def dispatch(self, message: Any) -> None:
         """Call the handler for an event, without Channels' trip to a thread for each."""

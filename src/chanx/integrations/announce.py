@@ -18,8 +18,8 @@ from django.utils.crypto import salted_hmac
 from chanx.engine.recovery import get_delay
 from chanx.exceptions import BrokerError, BrokerUnavailable
 from chanx.integrations.background import background
-from chanx.integrations.control import act_here
-from chanx.integrations.control_request import get_shared_aliases, tell
+from chanx.integrations.control import act_here, get_shared_aliases
+from chanx.integrations.control_request import tell
 from chanx.log import RepeatLimit, get_logger
 
 __all__ = [
@@ -106,7 +106,8 @@ class _Outgoing:
             raise
 
     def _note_end(self, future: "Future[None]") -> None:
-        if future.cancelled():  # the thread was stopped
+        # The thread was stopped; or something is wrong here, which must not end all that follow.
+        if future.cancelled() or future.exception():
             self._is_sending = False
 
     async def _send(self) -> None:

@@ -12,15 +12,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 from weakref import WeakSet
 
-from channels.layers import InMemoryChannelLayer
+from channels.layers import InMemoryChannelLayer, channel_layers, get_channel_layer
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import chanx
 from chanx.codes import CloseCode
 from chanx.engine.events import Delivery, GroupEvent
 from chanx.engine.hub import INTERNAL_PREFIX, Hub
+from chanx.engine.recent import Recent
 from chanx.engine.tasks import spawn_detached
-from chanx.integrations.channel_layer import ChannelLayerBroker
+from chanx.integrations.channel_layer import ChannelLayerBroker, get_hub
 from chanx.log import get_logger
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "act_here",
     "commands",
     "get_origin",
+    "get_shared_aliases",
     "join_control",
     "notices",
     "on_joined",
@@ -43,6 +45,9 @@ REPLY_TYPE: Final = "chanx.control.reply"
 
 _MAX_RUNNING: Final = 16
 """Commands that one process runs at once; more are ignored, and logged."""
+
+_MAX_ID: Final = 64
+"""Characters of the id of a notice."""
 
 _PROCESS: Final = secrets.token_hex(8)
 """Tells processes apart whose pids are the same, on different machines."""
@@ -65,8 +70,9 @@ class Command:
 class Notice:
     """What a process does at once when it is told to, without an answer.
 
-    ``act`` gets the validated arguments. It is called in any thread, waits for nothing, and does
-    the same when it is called twice: a process is told once by each channel layer and event loop.
+    ``act`` gets the validated arguments. It is called in any thread, waits for nothing, and is best
+    the same when it is called twice: what several layers and event loops tell a process, and each
+    of them twice, is known by its id, but may be told at the same moment.
     """
 
     act: Callable[[Any], None]
@@ -122,10 +128,36 @@ def get_origin() -> str:
     return f"{_PROCESS}.{os.getpid()}"
 
 
+def get_shared_aliases() -> list[str]:
+    """Return the aliases of the channel layers that reach other processes.
+
+    Raises what making a layer raises, when CHANNEL_LAYERS has a mistake.
+    """
+    return [
+        alias
+        for alias in channel_layers.configs
+        if not isinstance(get_channel_layer(alias), InMemoryChannelLayer)
+    ]
+
+
 def act_here(name: str, arguments: dict[str, Any]) -> None:
     """Do in this process what a notice says. For any thread. Raises ValidationError."""
     if notice := notices.get(name):
         notice.act(notice.arguments.model_validate(arguments))
+
+
+_taken: Final[Recent[bool]] = Recent()
+"""The ids of the notices that this process has been given."""
+
+
+def _is_known(notice_id: Any) -> bool:
+    """Tell whether a notice has come before, and remember that it has come."""
+    if not isinstance(notice_id, str) or len(notice_id) > _MAX_ID:
+        return False
+    if _taken.find(notice_id, float("-inf")):
+        return True
+    _taken.note([notice_id], True)
+    return False
 
 
 class _Control:
@@ -164,8 +196,8 @@ class _Control:
         return True
 
     def _take_notice(self, name: str, event: dict[str, Any]) -> None:
-        # Done already by the one who tells it.
-        if event.get("origin") == get_origin():
+        # Done already by the one who tells it, or when it came before.
+        if event.get("origin") == get_origin() or _is_known(event.get("id")):
             return
         try:
             act_here(name, event.get("arguments") or {})
@@ -210,16 +242,27 @@ _joining: set[asyncio.Task[None]] = set()
 def join_control(hub: Hub, broker: ChannelLayerBroker) -> None:
     """Let this process be told, from some time soon on. Waits for nothing; harmless when repeated.
 
-    Does nothing over a layer in memory, which reaches no other process. A layer that refuses the
-    group is not asked again, for it would refuse again; one that is away is.
+    A layer in memory reaches no other process: who uses that is told over those that are shared. A
+    layer that refuses the group is not asked again, for it would refuse again; one that is away is.
     """
     if hub in _joined:
         return
     _joined.add(hub)
-    if not isinstance(broker.layer, InMemoryChannelLayer):
-        task = spawn_detached(_join(hub, broker), "chanx control")
-        _joining.add(task)  # the loop keeps weak references only
-        task.add_done_callback(_joining.discard)
+    if isinstance(broker.layer, InMemoryChannelLayer):
+        _join_shared()
+        return
+    task = spawn_detached(_join(hub, broker), "chanx control")
+    _joining.add(task)  # the loop keeps weak references only
+    task.add_done_callback(_joining.discard)
+
+
+def _join_shared() -> None:
+    try:
+        for alias in get_shared_aliases():
+            if found := get_hub(alias):
+                join_control(*found)
+    except Exception as error:  # a mistake in CHANNEL_LAYERS, and no concern of this connection
+        get_logger().warning("Cannot be told control commands", error=repr(error))
 
 
 def _handle_joined(group: str) -> None:

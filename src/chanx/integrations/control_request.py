@@ -1,19 +1,41 @@
 """Telling all processes of the site to do something, and gathering their answers."""
 
 import asyncio
+import contextlib
+import os
 import secrets
+import threading
+import time
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from channels.layers import InMemoryChannelLayer, channel_layers, get_channel_layer
+from channels.layers import InMemoryChannelLayer, get_channel_layer
 
 from chanx.exceptions import BrokerError, NoChannelLayer
+from chanx.integrations.background import background
 from chanx.integrations.channel_layer import ChannelLayerBroker, get_hub
-from chanx.integrations.control import EVENT_TYPE, GROUP, commands, get_origin
+from chanx.integrations.control import (
+    EVENT_TYPE,
+    GROUP,
+    commands,
+    get_origin,
+    get_shared_aliases,
+)
 from chanx.integrations.own_channel import OwnChannel
 
-__all__ = ["NotShared", "Reply", "get_shared_aliases", "request", "tell"]
+__all__ = ["NotShared", "Reply", "request", "tell"]
+
+
+_REPEAT_AFTER: Final = 0.3
+"""Seconds until a notice is given once more. Layers lose events: channels_redis's core layer the
+one that Redis has handed out when a receive is cancelled, as for each group that a process leaves.
+Late enough not to be lost by the same leaving, and early enough to be in time."""
+
+_MAX_REPEATED: Final = 10_000
+"""Notices that wait for that; beyond it the oldest are left out."""
 
 
 class NotShared(NoChannelLayer):
@@ -78,32 +100,80 @@ async def request(
     return list(answers.replies.values())
 
 
-def get_shared_aliases() -> list[str]:
-    """Return the aliases of the channel layers that reach other processes.
-
-    Raises what making a layer raises, when CHANNEL_LAYERS has a mistake.
-    """
-    return [
-        alias
-        for alias in channel_layers.configs
-        if not isinstance(get_channel_layer(alias), InMemoryChannelLayer)
-    ]
-
-
 async def tell(notice: str, arguments: dict[str, Any]) -> None:
     """Give a notice to all other processes, over all layers that they share; nobody answers.
 
+    It is given twice, lest a layer loses it, and taken once. The second time is not waited for.
     This process is not told: see ``control.act_here``. Raises BrokerError when a layer failed; the
     others have been told then.
     """
-    origin = get_origin()
-    event = {"type": EVENT_TYPE, "command": notice, "arguments": arguments, "origin": origin}
+    event = {
+        "type": EVENT_TYPE,
+        "command": notice,
+        "arguments": arguments,
+        "origin": get_origin(),
+        "id": secrets.token_hex(8),
+    }
+    aliases = get_shared_aliases()
     outcomes = await asyncio.gather(
-        *(_publish(alias, event) for alias in get_shared_aliases()), return_exceptions=True
+        *(_publish(alias, event) for alias in aliases), return_exceptions=True
     )
-    for outcome in outcomes:
-        if isinstance(outcome, BaseException):
-            raise outcome
+    errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+    if told := [alias for alias, outcome in zip(aliases, outcomes, strict=True) if not outcome]:
+        _repetitions.put(told, event)
+    if errors:
+        raise errors[0]
+
+
+class _Repetitions:
+    """Notices that are to be given once more, one after the other: many at once would each take a
+    connection to the layer."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin anew: in a child process nothing is on its way."""
+        self._lock = threading.Lock()
+        self._waiting: deque[tuple[float, list[str], dict[str, Any]]] = deque(maxlen=_MAX_REPEATED)
+        self._is_running = False
+
+    def put(self, aliases: list[str], event: dict[str, Any]) -> None:
+        """Have a notice given to these layers once more. For any thread."""
+        with self._lock:
+            self._waiting.append((time.monotonic() + _REPEAT_AFTER, aliases, event))
+            if self._is_running:
+                return
+            self._is_running = True
+        # In a loop that lives on: the caller's may be async_to_sync's, which ends with its call.
+        try:
+            background.start(self._run()).add_done_callback(self._note_end)
+        except BaseException:
+            self._is_running = False
+            raise
+
+    def _note_end(self, future: "Future[None]") -> None:
+        if future.cancelled():  # the thread was stopped
+            self._is_running = False
+
+    async def _run(self) -> None:
+        while found := self._get_next():
+            due, aliases, event = found
+            await asyncio.sleep(due - time.monotonic())
+            for alias in aliases:
+                # Whoever is deaf by now re-checks all that it has when it hears again.
+                with contextlib.suppress(Exception):
+                    await _publish(alias, event)
+
+    def _get_next(self) -> tuple[float, list[str], dict[str, Any]] | None:
+        with self._lock:
+            self._is_running = bool(self._waiting)
+            return self._waiting.popleft() if self._waiting else None
+
+
+_repetitions: Final = _Repetitions()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_repetitions.reset)
 
 
 async def _publish(alias: str, event: dict[str, Any]) -> None:

@@ -28,8 +28,12 @@ MAX_TOKEN: Final = 8192
 """Characters, the scheme included: what common servers and proxies take as one line of a header."""
 
 _MALFORMED: Final = "The token is malformed."
+_NOT_BASE64URL: Final = (
+    "The token is malformed: a subprotocol carries it in base64url, without padding."
+)
 _DISAGREEING: Final = "The tokens of this handshake disagree."
 _AUTHORIZATION: Final = b"authorization"
+_PROTOCOL: Final = b"sec-websocket-protocol"
 _LENGTH: Final = len(_AUTHORIZATION)
 _QUERY_KEY: Final = b"token"
 
@@ -81,6 +85,8 @@ def find_credentials(
         stripped, values = _split_query(scope)
     if not (headers or protocols or values):
         return Credentials(scope, has_token=False)
+    if protocols:
+        stripped = _without_protocols(stripped)
     if headers and "header" not in transports:
         stripped, headers = _without_header(stripped), []
     try:
@@ -103,6 +109,8 @@ def replace_credentials(
     """Return credentials with this token, whatever the handshake had."""
     if "query" in transports and scope.get("query_string"):
         scope, _ = _split_query(scope)
+    if "subprotocol" in transports:
+        scope = _without_protocols(scope)
     scope = _without_header(scope)
     try:
         _check(token)
@@ -113,7 +121,11 @@ def replace_credentials(
 
 def make_bearer_subprotocol(token: str) -> str:
     """Return the subprotocol that carries a token."""
-    return BEARER_PREFIX + urlsafe_b64encode(token.encode()).rstrip(b"=").decode()
+    return BEARER_PREFIX + _encode(token.encode())
+
+
+def _encode(data: bytes) -> str:
+    return urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def _complete(scope: Mapping[str, Any], token: str, get_scheme: GetScheme) -> Credentials:
@@ -162,12 +174,11 @@ def _read_protocol(name: str) -> str:
     try:
         decoded = urlsafe_b64decode(encoded + "==")
     except ValueError:
-        raise _TokenError(_MALFORMED) from None
-    token = _read_text(decoded)
+        raise _TokenError(_NOT_BASE64URL) from None
     # Python skips characters that are not of the alphabet, and there is one way to write a token.
-    if make_bearer_subprotocol(token) != name:
-        raise _TokenError(_MALFORMED)
-    return token
+    if _encode(decoded) != encoded:
+        raise _TokenError(_NOT_BASE64URL)
+    return _read_text(decoded)
 
 
 def _read_text(value: bytes) -> str:
@@ -203,6 +214,25 @@ def _with_header(scope: Mapping[str, Any], token: str) -> Mapping[str, Any]:
 
 def _without_header(scope: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**scope, "headers": list(_get_other_headers(scope))}
+
+
+def _without_protocols(scope: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Take the tokens out of the header that servers have made ``subprotocols`` from."""
+    headers = []
+    for name, value in scope.get("headers") or ():
+        if name.lower() == _PROTOCOL:
+            offered = (protocol.strip() for protocol in value.split(b","))
+            kept = [each for each in offered if not each.startswith(BEARER_PREFIX.encode())]
+            if not kept:
+                continue
+            value = b", ".join(kept)
+        headers.append((name, value))
+    subprotocols = scope.get("subprotocols") or ()
+    return {
+        **scope,
+        "headers": headers,
+        "subprotocols": [name for name in subprotocols if not name.startswith(BEARER_PREFIX)],
+    }
 
 
 def _get_other_headers(scope: Mapping[str, Any]) -> Iterator[tuple[bytes, bytes]]:

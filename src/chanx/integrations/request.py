@@ -74,19 +74,22 @@ def make_request(scope: Mapping[str, Any], method: str) -> ASGIRequest:
     return request
 
 
-def make_fresh_scope(scope: Mapping[str, Any], *, without_session: bool = False) -> dict[str, Any]:
+def make_fresh_scope(
+    scope: Mapping[str, Any], *, without_session: bool = False, without_user: bool = False
+) -> dict[str, Any]:
     """Return a scope whose session and user are loaded anew, when somebody asks for them.
 
     A user that is not of the session (a site's own middleware put it into the scope) is looked up
     by its key, and is anonymous if it is gone or inactive. ``without_session``: the session has
-    ended, so it is empty, and nobody's.
+    ended, so it is empty, and nobody's. ``without_user``: no such user counts either, so that a
+    token decides alone.
     """
 
     def open_session() -> Any:
         return _open_session(None if without_session else _get_session_key(scope))
 
     def load_user() -> Any:
-        user = scope.get("user")
+        user = None if without_user else scope.get("user")
         if getattr(user, "is_authenticated", False) and not _is_of_session(user, scope):
             return _reload(user)
         return _get_anonymous() if without_session else _load_user(request)
