@@ -109,7 +109,8 @@ def test_nothing_served_is_an_empty_description() -> None:
     [
         (None, "ASGI_APPLICATION is not set"),
         ("tests.nowhere.application", r"'tests.nowhere.application' cannot be loaded: .*nowhere"),
-        ("tests.asyncapi.site.nothing", "cannot be loaded"),
+        ("tests.asyncapi.site.nothing", "cannot be loaded: .*nothing"),
+        ("tests.asyncapi.broken_site.application", "cannot be loaded: .*'Rooom'"),
     ],
 )
 def test_application_that_cannot_be_imported_is_named(value: Any, text: str) -> None:

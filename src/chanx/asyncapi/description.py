@@ -134,8 +134,11 @@ def describe_site() -> Description:
     try:
         application = get_default_application()
     except Exception as error:
+        # Channels says of any ImportError inside the module that it cannot import the module.
+        cause = error.__context__ if isinstance(error, ImproperlyConfigured) else None
         raise ImproperlyConfigured(
-            f"ASGI_APPLICATION {path!r} cannot be loaded: {error}. manage.py check says more"
+            f"ASGI_APPLICATION {path!r} cannot be loaded: {cause or error}. manage.py check says "
+            "more"
         ) from error
     return describe(application)
 

@@ -277,7 +277,7 @@ def _make_ids(names: Iterable[str]) -> dict[str, str]:
 
 
 def _make_unique(names: Iterable[str]) -> list[str]:
-    made: list[str] = []
+    made: dict[str, None] = {}
     for name in names:
         # Letters without their accents; what else is not ASCII becomes "_".
         parts = unicodedata.normalize("NFKD", name)
@@ -287,8 +287,8 @@ def _make_unique(names: Iterable[str]) -> list[str]:
         while free in made:
             number += 1
             free = f"{wanted}_{number}"
-        made.append(free)
-    return made
+        made[free] = None
+    return list(made)
 
 
 def _make_address(endpoint: Endpoint) -> tuple[str, Document]:

@@ -26,6 +26,7 @@ DEFINITIONS: Final = "#/$defs/"
 
 Message = type[BaseMessage]
 Schema = dict[str, Any]
+_Key = tuple[Message, JsonSchemaMode]
 
 _MAPPINGS: Final = frozenset(
     {"$defs", "definitions", "dependentSchemas", "patternProperties", "properties"}
@@ -62,42 +63,48 @@ class Schemas:
     """
 
     definitions: dict[str, Schema] = field(default_factory=dict)
-    names: dict[tuple[Message, JsonSchemaMode], str] = field(default_factory=dict)
-    problems: dict[tuple[Message, JsonSchemaMode], str] = field(default_factory=dict)
+    names: dict[_Key, str] = field(default_factory=dict)
+    problems: dict[_Key, str] = field(default_factory=dict)
 
 
-def make_schemas(
-    messages: Iterable[tuple[Message, JsonSchemaMode]], key_names: KeyNames
-) -> Schemas:
+def make_schemas(messages: Iterable[_Key], key_names: KeyNames) -> Schemas:
     """Return the schemas of messages; what they share is defined once.
 
     Never raises for a class that Pydantic cannot describe: that is one of the problems.
     """
     found = Schemas()
-    cores: dict[tuple[Message, JsonSchemaMode], CoreSchema] = {}
+    cores: dict[_Key, CoreSchema] = {}
     for key in dict.fromkeys(messages):
-        model, mode = key
         try:
-            core = key_names.get_core_schema(TypeAdapter(model))
-            # Alone first: what fails for one would fail for all.
-            _Generator(key_names.action_key).generate_definitions([(key, mode, core)])
+            cores[key] = key_names.get_core_schema(TypeAdapter(key[0]))
         except Exception as error:  # a hook of the user's may raise anything
             found.problems[key] = _describe(error)
-        else:
-            cores[key] = core
-    references, definitions = _Generator(key_names.action_key).generate_definitions(
-        [(key, key[1], core) for key, core in cores.items()]
-    )
+    try:
+        references, definitions = _generate(cores, key_names)
+    except Exception:  # as above; one of them fails for all
+        for key, core in list(cores.items()):
+            try:
+                _generate({key: core}, key_names)
+            except Exception as error:
+                found.problems[key] = _describe(error)
+                del cores[key]
+        references, definitions = _generate(cores, key_names)
     for name, schema in sorted(definitions.items()):
         found.definitions[name] = to_jsonable_python(schema, fallback=str)
     for key in cores:
         schema = references[key, key[1]]
         name = get_definition_name(schema)
-        if name is None:  # a hook of the model's has made another schema of it
+        if name is None:  # it has no name of its own
             name = _find_free_name(key[0].__name__, found.definitions)
             found.definitions[name] = to_jsonable_python(schema, fallback=str)
         found.names[key] = name
     return found
+
+
+def _generate(cores: Mapping[_Key, CoreSchema], key_names: KeyNames) -> Any:
+    """Return references to schemas, and the definitions they lead to."""
+    inputs = [(key, key[1], core) for key, core in cores.items()]
+    return _Generator(key_names.action_key).generate_definitions(inputs)
 
 
 def make_schema(model: Message, key_names: KeyNames) -> Schema:
