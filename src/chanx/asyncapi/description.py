@@ -24,6 +24,7 @@ from chanx.asyncapi.messages import (
     split_text,
 )
 from chanx.asyncapi.patterns import make_text
+from chanx.asyncapi.schemas import Message
 from chanx.asyncapi.security import SecurityScheme, describe_security, needs_login
 from chanx.engine.aliases import KeyNames
 from chanx.generic.plan import Options, get_plan
@@ -226,7 +227,8 @@ def _list_messages(
 ) -> Iterator[tuple[MessageKey, Source]]:
     """Yield the messages of an endpoint, each once for each direction: the consumer's own first."""
     incoming = dict.fromkeys(get_actions(consumer.INCOMING_MESSAGE_SCHEMA).values())
-    yield from (((model, "in"), "consumer") for model in incoming)
+    for model in incoming:
+        yield (model, "in"), "consumer"
     own: dict[Any, Source] = {}
     for attribute, source in (
         ("OUTGOING_MESSAGE_SCHEMA", "consumer"),
@@ -235,14 +237,15 @@ def _list_messages(
         schema = getattr(consumer, attribute, None)
         for model in get_actions(schema).values() if schema else ():
             own.setdefault(model, source)  # type: ignore[arg-type]  # a tuple of plain strings
-    yield from (((model, "out"), source) for model, source in own.items())
+    for model, source in own.items():
+        yield (model, "out"), source
     actions = {action for model in incoming for action in get_message_actions(model)}
     has_heartbeat = options.limits.heartbeat_interval is not None
     if takes_tokens and "authenticate" not in actions:
         yield (AuthenticateMessage, "in"), "chanx"
     if has_heartbeat and "pong" not in actions:
         yield (PongMessage, "in"), "chanx"
-    standard = {
+    standard: dict[Message, bool] = {
         AuthenticationMessage: options.send_authentication,
         ErrorMessage: True,
         CompleteMessage: options.send_completion,

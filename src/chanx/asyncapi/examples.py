@@ -9,6 +9,7 @@ does.
 import contextlib
 import json
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, Final
 
 from chanx.asyncapi.patterns import make_text
@@ -143,17 +144,17 @@ class _Maker:
         for values in (schema.get("examples"), [schema["default"]] if "default" in schema else ()):
             for value in values if isinstance(values, list | tuple) else ():
                 if not (schema.get("uniqueItems") and isinstance(value, list) and len(value) > 1):
-                    yield lambda value=value: value
+                    yield partial(_give, value)
         if "const" in schema:
-            yield lambda: schema["const"]
+            yield partial(_give, schema["const"])
             return
         if isinstance(enum := schema.get("enum"), list):
             for value in enum:
-                yield lambda value=value: value
+                yield partial(_give, value)
             return
         if parts := schema.get("allOf"):
             merged = self._merge([*parts, {key: schema[key] for key in schema if key != "allOf"}])
-            yield lambda: self._make_chosen(merged, path, level)
+            yield partial(self._make_chosen, merged, path, level)
             return
         for union in ("oneOf", "anyOf"):
             if choices := schema.get(union):
@@ -162,7 +163,7 @@ class _Maker:
                 }
                 for choice in choices:
                     whole = {**choice, **beside} if isinstance(choice, Mapping) else choice
-                    yield lambda whole=whole: self.make(whole, path, level)
+                    yield partial(self.make, whole, path, level)
                 return
         kinds = schema.get("type", _guess_kind(schema))
         for kind in kinds if isinstance(kinds, list) else [kinds]:
@@ -174,15 +175,13 @@ class _Maker:
         if kind == "object":
             for is_full in (True, False):
                 for key in _KEYS if is_full and _is_mapping(schema) else _KEYS[:1]:
-                    yield lambda is_full=is_full, key=key: self._make_object(
-                        schema, path, key, is_full=is_full
-                    )
+                    yield partial(self._make_object, schema, path, key, is_full=is_full)
         elif kind == "array":
-            yield lambda: self._make_array(schema, path, 1)
-            yield lambda: self._make_array(schema, path, 0)
+            yield partial(self._make_array, schema, path, 1)
+            yield partial(self._make_array, schema, path, 0)
         else:
             for value in _get_plain_values(kind, schema, self._definitions):
-                yield lambda value=value: value
+                yield partial(_give, value)
 
     def _merge(self, parts: list[Any]) -> dict[str, Any]:
         """Put the parts of an ``allOf`` together, later ones over earlier ones."""
@@ -276,6 +275,10 @@ class _Maker:
             if value not in made:
                 return value
         raise _Impossible
+
+
+def _give(value: Any) -> Any:
+    return value
 
 
 def _is_mapping(schema: Schema) -> bool:

@@ -38,8 +38,9 @@ def documented(
     """
     if isinstance(tags, str):
         raise TypeError(f"documented(): tags must be a list of names: write tags=[{tags!r}]")
-    names = tuple(tags)
-    for argument, value in (("summary", summary), ("description", description)):
+    names: tuple[Any, ...] = tuple(tags)
+    texts: dict[str, Any] = {"summary": summary, "description": description}
+    for argument, value in texts.items():
         if not (value is None or isinstance(value, str)):
             raise TypeError(f"documented(): {argument} must be a string, not {value!r}")
     for name in names:
@@ -48,7 +49,8 @@ def documented(
     documentation = Documentation(summary, description, names, bool(deprecated), bool(hidden))
 
     def decorate(consumer: ConsumerT) -> ConsumerT:
-        if not isinstance(consumer, type):
+        found: Any = consumer
+        if not isinstance(found, type):
             raise TypeError(f"@documented(...) is for consumer classes, not for {consumer!r}")
         setattr(consumer, _ATTRIBUTE, documentation)
         return consumer

@@ -103,7 +103,9 @@ def make_schemas(messages: Iterable[_Key], key_names: KeyNames) -> Schemas:
 
 def _generate(cores: Mapping[_Key, CoreSchema], key_names: KeyNames) -> Any:
     """Return references to schemas, and the definitions they lead to."""
-    inputs = [(key, key[1], core) for key, core in cores.items()]
+    inputs: list[tuple[_Key, JsonSchemaMode, CoreSchema]] = [
+        (key, key[1], core) for key, core in cores.items()
+    ]
     return _Generator(key_names.action_key).generate_definitions(inputs)
 
 
@@ -180,9 +182,7 @@ class _Generator(GenerateJsonSchema):
             return sorted(encoded, key=to_json)
         return encoded
 
-    def handle_invalid_for_json_schema(
-        self, schema: CoreSchema, error_info: str
-    ) -> JsonSchemaValue:
+    def handle_invalid_for_json_schema(self, schema: Any, error_info: str) -> JsonSchemaValue:
         """Say that a part cannot be described, instead of describing nothing at all."""
         # Behind the first word stand objects, whose addresses differ from run to run.
         kind = error_info.split(" ", 1)[0].removeprefix("core_schema.").removesuffix("Schema")

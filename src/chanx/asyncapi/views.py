@@ -35,7 +35,7 @@ class DocumentationView(APIView):
             classes.append(SessionAuthentication)
         return [each() for each in classes]
 
-    def get_permissions(self) -> Sequence[BasePermission]:  # type: ignore[override]  # a list there
+    def get_permissions(self) -> Sequence[BasePermission]:
         """Return none in development, else those of the setting."""
         if settings.DEBUG:
             return []
