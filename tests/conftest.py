@@ -6,11 +6,12 @@ from typing import Any, Protocol, TypeVar
 
 import pytest
 import structlog
+from asgiref.sync import sync_to_async
 from channels.layers import BaseChannelLayer, InMemoryChannelLayer, channel_layers
 from pytest_django import DjangoDbBlocker
 from structlog.testing import LogCapture
 
-from chanx.generic import admission, failures
+from chanx.generic import admission, failures, identities
 from chanx.log import RepeatLimit
 from chanx.testing import WebsocketCommunicator
 from tests.app.consumers import VARIANTS, ConsumerClass, override
@@ -47,6 +48,13 @@ def _no_output(logs: list[Any]) -> None:
 
 
 @pytest.fixture(autouse=True)
+def _nothing_has_happened() -> None:
+    """Let no user have what happened in the last test to another one of the same key."""
+    identities._recent_events.clear()
+    identities._recent_kicks.clear()
+
+
+@pytest.fixture(autouse=True)
 def _fresh_log_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no test keep the lines of the next from being logged."""
     monkeypatch.setattr(admission, "log_limit", RepeatLimit())
@@ -79,6 +87,9 @@ async def connect() -> AsyncIterator[Connect]:
     yield make
     for client in clients:
         await client.disconnect_if_running()
+    # A re-check that nobody waits for any more may still query, where the database is flushed next:
+    # this comes after it in the same thread.
+    await sync_to_async(int)()
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ from django.contrib.auth.models import AnonymousUser, User
 import chanx
 from chanx import revocation
 from chanx.exceptions import BrokerError
-from chanx.generic import identities as identities_module
 from chanx.integrations.background import background
 from chanx.integrations.control import GROUP, get_origin
 from tests.app.consumers import RoomConsumer
@@ -73,14 +72,10 @@ class SharedLayer(BaseChannelLayer):
 
 
 @pytest.fixture(autouse=True)
-def _forget() -> Iterator[None]:
-    """Nothing of other tests is remembered."""
-    identities_module._recent_events.clear()
-    identities_module._recent_kicks.clear()
+def _stop_background() -> Iterator[None]:
+    """What a test sends has been sent when it ends."""
     yield
     background.stop()
-    identities_module._recent_events.clear()
-    identities_module._recent_kicks.clear()
 
 
 @pytest.fixture

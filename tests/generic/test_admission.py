@@ -290,6 +290,7 @@ async def test_handshake_is_refused_with_503_where_the_server_can() -> None:
     headers = dict(start["headers"])
     assert headers[b"retry-after"] == b"5"
     assert int(headers[b"content-length"]) == len(body["body"])
+    await client.send_input({"type": "websocket.disconnect", "code": 1006})  # as uvicorn
     await client.wait()
     assert seen == ["disconnect 1012"]
 

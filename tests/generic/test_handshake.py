@@ -76,6 +76,7 @@ async def get_response(client: WebsocketCommunicator) -> tuple[int, dict[bytes, 
     start, body = [await client.receive_output(10) for _ in range(2)]
     assert start["type"] == "websocket.http.response.start"
     assert body["type"] == "websocket.http.response.body"
+    await client.send_input({"type": "websocket.disconnect", "code": 1006})  # as uvicorn
     await client.wait()
     headers = dict(start["headers"])
     assert int(headers[b"content-length"]) == len(body["body"])

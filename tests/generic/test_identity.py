@@ -3,7 +3,6 @@
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -62,14 +61,10 @@ class Desk:
 
 
 @pytest.fixture
-def desk() -> Iterator[Desk]:
-    """The desk of this test; nothing of other tests is remembered."""
-    identities_module._recent_events.clear()
-    identities_module._recent_kicks.clear()
+def desk() -> Desk:
+    """The desk of this test; nothing of other tests is counted."""
     counters.rechecks.clear()
-    yield Desk()
-    identities_module._recent_events.clear()
-    identities_module._recent_kicks.clear()
+    return Desk()
 
 
 def make(desk: Desk, base: Any = OpenConsumer, **attributes: Any) -> Any:
