@@ -149,6 +149,10 @@ class WrongContainer(OpenConsumer):
     OUTGOING_GROUP_MESSAGE_SCHEMA = IncomingMessage  # type: ignore[assignment]
 
 
+class WrongDirectContainer(OpenConsumer):
+    OUTGOING_MESSAGE_SCHEMA = IncomingMessage  # type: ignore[assignment]
+
+
 class NoHandler(AsyncJsonWebsocketConsumer[Any]):
     INCOMING_MESSAGE_SCHEMA = Incoming
 
@@ -168,6 +172,7 @@ class Unreadable(OpenConsumer):
         (NoContainer, "E002", TypeError, "BaseIncomingMessage"),
         (BareContainer, "E002", TypeError, "BaseIncomingMessage"),
         (WrongContainer, "E003", TypeError, "BaseOutgoingGroupMessage"),
+        (WrongDirectContainer, "E020", TypeError, "BaseOutgoingMessage"),
         (Unreadable, "E002", TypeError, "NowhereDefined"),
         (NoHandler, "E004", TypeError, "receive_message"),
     ],
@@ -545,9 +550,15 @@ def test_limits_that_make_no_sense() -> None:
         ("RECHECK_ON", ["login"], "'login'"),
         ("REFUSE_BEFORE_ACCEPT", 1, "True or False"),
         ("AUTHENTICATION_TIMEOUT", None, "seconds above 0"),
+        ("ASYNCAPI_TITLE", None, "a string"),
+        ("ASYNCAPI_VERSION", 1.0, "a string"),
+        ("ASYNCAPI_SERVERS", ["wss://example.com"], "dict of names and URLs"),
+        ("ASYNCAPI_SERVERS", {"live": None}, "dict of names and URLs"),
+        ("ASYNCAPI_HOOK", 5, "dotted path"),
+        ("DOCUMENTATION_PERMISSIONS", "site.IsMe", "must be a list"),
     ],
 )
-def test_settings_of_access_that_make_no_sense(name: str, value: Any, word: str) -> None:
+def test_settings_that_make_no_sense(name: str, value: Any, word: str) -> None:
     with override_settings(CHANX={name: value}):
         (message,) = check_settings()
         assert message.id == "chanx.E013"

@@ -50,6 +50,7 @@ PUBLIC = {
         "undrain",
     },
     "chanx.admin": {"disconnect_users"},
+    "chanx.asyncapi": {"documented"},
     "chanx.codes": {"CloseCode", "close_code_for_status"},
     "chanx.exceptions": {
         "BrokerError",
@@ -66,6 +67,7 @@ PUBLIC = {
         "BaseIncomingMessage",
         "BaseMessage",
         "BaseOutgoingGroupMessage",
+        "BaseOutgoingMessage",
     },
     "chanx.messages.incoming": {"IncomingMessage", "PingMessage"},
     "chanx.messages.outgoing": {
@@ -152,6 +154,7 @@ def test_attributes_of_the_consumer_have_their_defaults() -> None:
     assert found == CONSUMER_DEFAULTS
     assert not hasattr(AsyncJsonWebsocketConsumer, "INCOMING_MESSAGE_SCHEMA")
     assert not hasattr(AsyncJsonWebsocketConsumer, "OUTGOING_GROUP_MESSAGE_SCHEMA")
+    assert not hasattr(AsyncJsonWebsocketConsumer, "OUTGOING_MESSAGE_SCHEMA")
 
 
 def test_consumer_is_an_abstract_consumer_of_channels() -> None:

@@ -47,6 +47,12 @@ EXPECTED_DEFAULTS = {
     "BROKER_TIMEOUT": 5,
     "DATABASE_LANES": 4,
     "DRAIN_AT_SIGTERM": True,
+    "ASYNCAPI_TITLE": "WebSocket API",
+    "ASYNCAPI_VERSION": "1.0.0",
+    "ASYNCAPI_DESCRIPTION": "",
+    "ASYNCAPI_SERVERS": {},
+    "ASYNCAPI_HOOK": None,
+    "DOCUMENTATION_PERMISSIONS": ["rest_framework.permissions.IsAdminUser"],
 }
 
 
@@ -57,9 +63,11 @@ def test_defaults_are_those_of_the_contract() -> None:
     assert set(ChanxSettings.__annotations__) == set(EXPECTED_DEFAULTS)
 
 
-def test_default_list_cannot_be_changed_from_outside() -> None:
+def test_default_list_or_dict_cannot_be_changed_from_outside() -> None:
     chanx_settings.LOG_IGNORED_ACTIONS.append("ping")
     assert chanx_settings.LOG_IGNORED_ACTIONS == []
+    chanx_settings.ASYNCAPI_SERVERS["live"] = "wss://example.com"
+    assert chanx_settings.ASYNCAPI_SERVERS == {}
 
 
 def test_unknown_name_is_an_attribute_error_that_lists_the_names() -> None:

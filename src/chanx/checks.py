@@ -12,10 +12,10 @@ from django.core.exceptions import ImproperlyConfigured
 
 from chanx.generic.problems import (
     ConsumerProblem,
-    find_bad_settings,
     find_deployment_problems,
     find_problems,
 )
+from chanx.generic.setting_problems import find_bad_settings
 from chanx.generic.websocket import AsyncJsonWebsocketConsumer
 from chanx.integrations.discovery import get_routes
 from chanx.integrations.origin import ANY_ORIGIN

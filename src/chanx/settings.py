@@ -1,5 +1,6 @@
 """The ``CHANX`` dictionary of Django's settings, read at each use."""
 
+from copy import copy
 from typing import Any, Final
 
 from django.conf import settings as django_settings
@@ -47,6 +48,13 @@ DEFAULTS: Final[dict[str, Any]] = {
     "BROKER_TIMEOUT": 5,
     "DATABASE_LANES": 4,
     "DRAIN_AT_SIGTERM": True,
+    # The AsyncAPI document, and who may see it when DEBUG is off.
+    "ASYNCAPI_TITLE": "WebSocket API",
+    "ASYNCAPI_VERSION": "1.0.0",
+    "ASYNCAPI_DESCRIPTION": "",
+    "ASYNCAPI_SERVERS": {},
+    "ASYNCAPI_HOOK": None,
+    "DOCUMENTATION_PERMISSIONS": ["rest_framework.permissions.IsAdminUser"],
 }
 
 
@@ -92,6 +100,12 @@ class ChanxSettings:
     BROKER_TIMEOUT: float | None
     DATABASE_LANES: int | None
     DRAIN_AT_SIGTERM: bool
+    ASYNCAPI_TITLE: str
+    ASYNCAPI_VERSION: str
+    ASYNCAPI_DESCRIPTION: str
+    ASYNCAPI_SERVERS: dict[str, str]
+    ASYNCAPI_HOOK: Any
+    DOCUMENTATION_PERMISSIONS: list[Any]
 
     @property
     def user_settings(self) -> dict[str, Any]:
@@ -110,7 +124,7 @@ class ChanxSettings:
         if name in user_settings:
             return user_settings[name]
         default = DEFAULTS[name]
-        return list(default) if isinstance(default, list) else default
+        return copy(default) if isinstance(default, list | dict) else default
 
 
 chanx_settings = ChanxSettings()

@@ -11,7 +11,9 @@ from django.test import override_settings
 from chanx.exceptions import BrokerError, ChanxError, MessageNotInSchema, NoChannelLayer
 from chanx.generic.plan import is_handler_name
 from chanx.generic.websocket import AsyncJsonWebsocketConsumer
+from chanx.messages.base import BaseOutgoingMessage
 from chanx.messages.incoming import PingMessage
+from chanx.messages.outgoing import PongMessage
 from chanx.testing import WebsocketCommunicator
 from tests.app.consumers import OpenConsumer, RoomConsumer, override
 from tests.app.messages import EchoMessage, Outgoing, SaidMessage
@@ -172,6 +174,42 @@ async def test_subclass_of_a_known_message_may_be_sent(connect: Connect) -> None
     ann, bobby = [await connect(Consumer.as_asgi(), headers=h) for h in (ANN, BOBBY)]
     await ann.send_message(PingMessage())
     assert (await bobby.receive_json_from())["volume"] == 11
+
+
+# --- what is sent directly ------------------------------------------------------------------------
+
+
+class Direct(BaseOutgoingMessage):
+    """What a consumer answers."""
+
+    message: EchoMessage
+
+
+async def test_direct_message_outside_the_schema_raises_at_the_sender(
+    vary: Vary, connect: Connect, logs: list[Any]
+) -> None:
+    caught: list[Exception] = []
+
+    class Consumer(OpenConsumer):
+        OUTGOING_MESSAGE_SCHEMA = Direct
+        send_completion = True
+
+        async def receive_message(self, message: Any, **kwargs: Any) -> None:
+            try:
+                await self.send_message(PongMessage())
+            except MessageNotInSchema as error:
+                caught.append(error)
+            await self.send_message(EchoMessage(payload="known"))
+            raise ValueError("for an error message")
+
+    ann = await connect(vary(Consumer))
+    await ann.send_message(PingMessage())
+    received = [await ann.receive_json_from() for _ in range(3)]
+    # What chanx sends of itself needs no declaration.
+    assert [each["action"] for each in received] == ["echo", "error", "complete"]
+    (error,) = caught
+    assert "PongMessage" in str(error)
+    assert "OUTGOING_MESSAGE_SCHEMA: add it to Direct.message" in str(error)
 
 
 # --- which groups ---------------------------------------------------------------------------------

@@ -149,6 +149,22 @@ def test_parameters_of_path_name_their_converter() -> None:
         (r"^(?P<a>[()]+)/$", "/{a}/", {"a": "[()]+"}),
         (r"^(?P<a>\(\d\))/$", "/{a}/", {"a": r"\(\d\)"}),
         (r"^(?:v1/)?chat/(?P<a>\w+)/\Z", "/chat/{a}/", {"a": r"\w+"}),
+        (r"^(?:v1|v2)/(?:x/){2}(?P<a>\w+)/?$", "/v1/x/{a}/", {"a": r"\w+"}),
+        (r"^(\d+)/([a-z]+)/$", "/{arg1}/{arg2}/", {"arg1": r"\d+", "arg2": "[a-z]+"}),
+        (
+            r"^(?P<a>[A-Z]{3}\d+)/(\d+)/x\.y/$",
+            "/{a}/{arg1}/x.y/",
+            {"a": r"[A-Z]{3}\d+", "arg1": r"\d+"},
+        ),
+        (r"^(?P<arg1>\d)/(\d)$", "/{arg1}/{arg2}", {"arg1": r"\d", "arg2": r"\d"}),
+        (
+            r"^a/\w{2,}/[^/()]+?/.*$",
+            "/a/{arg1}/{arg2}/{arg3}",
+            {"arg1": r"\w{2,}", "arg2": "[^/()]+?", "arg3": ".*"},
+        ),
+        (r"^(?i)a(?=b)b(?#c)$|^c$", "/ab", {}),
+        (r"^a/(?:page-(?P<page>\d+)/)?$", "/a/", {}),
+        (r"^a/((\d+)-(?P<b>x))/$", "/a/{arg1}/", {"arg1": r"(\d+)-(?P<b>x)"}),
     ],
 )
 def test_regular_expressions_are_read(regex: str, text: str, parameters: dict[str, str]) -> None:
@@ -156,6 +172,13 @@ def test_regular_expressions_are_read(regex: str, text: str, parameters: dict[st
     assert route.path == text
     assert {item.name: item.pattern for item in route.parameters} == parameters
     assert {item.converter for item in route.parameters} <= {None}
+
+
+def test_parameters_without_a_name_are_numbered_over_all_levels() -> None:
+    inner = URLRouter([re_path(r"^(\d+)/$", OPEN)])
+    (route,) = find(re_path(r"^(\w+)/", inner))
+    assert route.path == "/{arg1}/{arg2}/"
+    assert [each.pattern for each in route.parameters] == [r"\w+", r"\d+"]
 
 
 def test_websocket_application_of_a_protocol_router() -> None:

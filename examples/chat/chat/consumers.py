@@ -19,6 +19,7 @@ from .messages import (
     MessagePayload,
     RoomGroupMessage,
     RoomIncomingMessage,
+    RoomOutgoingMessage,
     TypingGroupMessage,
     TypingMessage,
     TypingPayload,
@@ -43,6 +44,7 @@ class RoomConsumer(AsyncJsonWebsocketConsumer[Room]):
     lookup_url_kwarg = "slug"
 
     INCOMING_MESSAGE_SCHEMA = RoomIncomingMessage
+    OUTGOING_MESSAGE_SCHEMA = RoomOutgoingMessage
     OUTGOING_GROUP_MESSAGE_SCHEMA = RoomGroupMessage
 
     async def build_groups(self) -> Iterable[str]:

@@ -14,8 +14,10 @@ from chanx.messages.base import (
     BaseIncomingMessage,
     BaseMessage,
     BaseOutgoingGroupMessage,
+    BaseOutgoingMessage,
 )
 from chanx.messages.incoming import PingMessage
+from chanx.messages.outgoing import PongMessage
 
 from .models import MAX_TEXT_LENGTH, Message
 
@@ -52,6 +54,13 @@ class TypingMessage(BaseMessage):
 
 class RoomIncomingMessage(BaseIncomingMessage):
     message: PingMessage | ChatMessage | TypingMessage
+
+
+# To the client alone
+
+
+class RoomOutgoingMessage(BaseOutgoingMessage):
+    message: PongMessage
 
 
 # To the group of a room

@@ -45,6 +45,11 @@ class KeyNames:
         """Return the key of a message's own field."""
         return self._get_field_name(field, is_message=True)
 
+    def get_core_schema(self, adapter: TypeAdapter[Any]) -> CoreSchema:
+        """Return Pydantic's schema of a type, with the wire names as aliases."""
+        schema = _get_schema(adapter)
+        return schema if self.is_plain else self._rename(schema)
+
     def compile_validator(self, adapter: TypeAdapter[Any]) -> SchemaValidator:
         """Return a validator that takes the wire names, and the Python names as well."""
         schema = self._rename(_get_schema(adapter))

@@ -13,6 +13,12 @@ from django.core.exceptions import ImproperlyConfigured
 from chanx.engine.codec import Decoder, Encoder, get_decoder, get_encoder
 from chanx.engine.limits import CLASS_LIMITS, Limits, find_bad_limits
 from chanx.messages.base import BaseIncomingMessage, BaseMessage, get_actions
+from chanx.messages.outgoing import (
+    AuthenticationMessage,
+    CompleteMessage,
+    ErrorMessage,
+    GroupCompleteMessage,
+)
 from chanx.settings import DEFAULTS, chanx_settings
 
 __all__ = ["ClassPlan", "Options", "get_plan", "get_quiet", "is_handler_name"]
@@ -31,6 +37,14 @@ _OWN_METHODS: Final = (
     "send_group_message",
     "send_message",
     "send_to_groups",
+)
+
+# What chanx sends of itself, whatever a schema says.
+_OWN_MESSAGES: Final = (
+    AuthenticationMessage,
+    CompleteMessage,
+    ErrorMessage,
+    GroupCompleteMessage,
 )
 
 
@@ -56,6 +70,8 @@ class ClassPlan:
     """The limits that the class sets: their places in ``CLASS_LIMITS``, and their names."""
     group_classes: tuple[type[BaseMessage], ...] | None
     """The classes of OUTGOING_GROUP_MESSAGE_SCHEMA; None: any message."""
+    direct_classes: tuple[type[BaseMessage], ...] | None
+    """Those of OUTGOING_MESSAGE_SCHEMA, and our own; None: any message."""
 
 
 def is_handler_name(name: str) -> bool:
@@ -85,6 +101,7 @@ def get_plan(consumer: type[Any], base: type[Any]) -> ClassPlan:
         )
 
     schema = getattr(consumer, "OUTGOING_GROUP_MESSAGE_SCHEMA", None)
+    direct = getattr(consumer, "OUTGOING_MESSAGE_SCHEMA", None)
     return ClassPlan(
         receives_directly=inherits(_RECEIVING),
         sends_directly=inherits(_SENDING),
@@ -98,6 +115,9 @@ def get_plan(consumer: type[Any], base: type[Any]) -> ClassPlan:
             if hasattr(consumer, name) and not hasattr(base, name)
         ),
         group_classes=None if schema is None else tuple(get_actions(schema).values()),
+        direct_classes=None
+        if direct is None
+        else (*dict.fromkeys(get_actions(direct).values()), *_OWN_MESSAGES),
     )
 
 

@@ -4,7 +4,7 @@ import difflib
 import functools
 import inspect
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 from rest_framework.settings import api_settings
 
-from chanx.engine.limits import CLASS_LIMITS, PROCESS_LIMITS, find_bad_limits
+from chanx.engine.limits import CLASS_LIMITS, find_bad_limits
 from chanx.engine.unions import find_recursive_unions
 from chanx.generic.handshake_view import (
     AUTH_METHODS,
@@ -22,30 +22,28 @@ from chanx.generic.handshake_view import (
     has_queryset,
     is_queryset,
 )
+from chanx.generic.setting_problems import find_bad_names, find_bad_settings
 from chanx.integrations.credentials import TOKEN_TRANSPORTS
 from chanx.integrations.origin import ANY_ORIGIN, find_bad_origins
-from chanx.messages.base import BaseIncomingMessage, BaseOutgoingGroupMessage, get_actions
+from chanx.messages.base import (
+    BaseIncomingMessage,
+    BaseOutgoingGroupMessage,
+    BaseOutgoingMessage,
+    get_actions,
+)
 from chanx.messages.incoming import AuthenticateMessage
-from chanx.settings import DEFAULTS, chanx_settings
+from chanx.settings import chanx_settings
 
 __all__ = [
     "ConsumerProblem",
     "check_consumer",
     "check_settings_for_limits",
-    "find_bad_settings",
     "find_deployment_problems",
     "find_problems",
     "warn_without_app",
 ]
 
 _CLASS_LISTS: Final = ("authentication_classes", "permission_classes", "throttle_classes")
-_CHOICES: Final = {
-    "TOKEN_TRANSPORTS": TOKEN_TRANSPORTS,
-    "RECHECK_ON": tuple(DEFAULTS["RECHECK_ON"]),
-}
-"""What the settings that are lists of names may hold."""
-
-
 _MIN_NAME: Final = 8
 _ALIKE: Final = 0.9
 """Names of so many characters that are so much alike (difflib) are taken for a slip."""
@@ -98,29 +96,6 @@ def check_settings_for_limits() -> None:
         raise ImproperlyConfigured(f"CHANX[{name!r}] {problem}")
 
 
-def find_bad_settings(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the name of each setting whose value makes no sense, and what is wrong with it."""
-    for name, default in DEFAULTS.items():
-        if name not in found:
-            continue
-        value = found[name]
-        if isinstance(default, bool) and not isinstance(value, bool):
-            yield name, f"is {value!r}, but must be True or False"
-        elif name == "MESSAGE_ACTION_KEY" and not (isinstance(value, str) and value):
-            yield name, f"is {value!r}, but must be a string that is not empty"
-        elif name == "ALLOWED_ORIGINS":
-            for problem in find_bad_origins(value):
-                yield name, problem
-        elif name in _CHOICES:
-            for problem in _find_bad_names(value, _CHOICES[name]):
-                yield name, problem
-        elif isinstance(default, list) and isinstance(value, str):
-            yield name, f"is {value!r}, but must be a list"
-        elif name.lower() in (*CLASS_LIMITS, *PROCESS_LIMITS):
-            for _, problem in find_bad_limits({name.lower(): value}):
-                yield name, problem
-
-
 def find_problems(consumer: Any) -> Iterator[ConsumerProblem]:
     """Yield the problems of a consumer class, those that make it unusable first."""
     yield from _check_schemas(consumer)
@@ -167,6 +142,9 @@ def _check_schemas(consumer: Any) -> Iterator[ConsumerProblem]:
         yield from _check_container(
             "E002", "INCOMING_MESSAGE_SCHEMA", incoming, BaseIncomingMessage
         )
+    direct = getattr(consumer, "OUTGOING_MESSAGE_SCHEMA", None)
+    if direct is not None:
+        yield from _check_container("E020", "OUTGOING_MESSAGE_SCHEMA", direct, BaseOutgoingMessage)
     outgoing = getattr(consumer, "OUTGOING_GROUP_MESSAGE_SCHEMA", None)
     if outgoing is not None:
         yield from _check_container(
@@ -183,7 +161,7 @@ def _check_container(
     id_: str,
     attribute: str,
     schema: Any,
-    base: type[BaseIncomingMessage | BaseOutgoingGroupMessage],
+    base: type[BaseIncomingMessage | BaseOutgoingMessage | BaseOutgoingGroupMessage],
 ) -> Iterator[ConsumerProblem]:
     if not (isinstance(schema, type) and issubclass(schema, base) and schema is not base):
         yield ConsumerProblem(
@@ -316,7 +294,7 @@ def _check_access(consumer: Any) -> Iterator[ConsumerProblem]:
         for problem in find_bad_origins(origins):
             yield ConsumerProblem("E019", "allowed_origins", problem, "correct it", ValueError)
     if transports is not None:
-        bad = list(_find_bad_names(transports, TOKEN_TRANSPORTS))
+        bad = list(find_bad_names(transports, TOKEN_TRANSPORTS))
         for problem in bad:
             yield ConsumerProblem("E018", "token_transports", problem, "correct it", ValueError)
         if bad:
@@ -351,16 +329,6 @@ def _find_own_authenticate(consumer: Any) -> str | None:
         return action if action in get_actions(consumer.INCOMING_MESSAGE_SCHEMA) else None
     except Exception:  # no container, which has been reported
         return None
-
-
-def _find_bad_names(value: Any, known: tuple[str, ...]) -> Iterator[str]:
-    """Yield what is wrong with a list that holds some of the known names."""
-    if not isinstance(value, list | tuple):
-        yield f"is {value!r}, but must be a list of {', '.join(known)}"
-        return
-    for name in value:
-        if name not in known:
-            yield f"holds {name!r}, but may hold {', '.join(known)}"
 
 
 def _check_unions(consumer: Any) -> Iterator[ConsumerProblem]:

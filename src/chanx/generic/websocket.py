@@ -31,7 +31,12 @@ from chanx.generic.problems import (
     warn_without_app,
 )
 from chanx.integrations.lanes import lanes
-from chanx.messages.base import BaseIncomingMessage, BaseMessage, BaseOutgoingGroupMessage
+from chanx.messages.base import (
+    BaseIncomingMessage,
+    BaseMessage,
+    BaseOutgoingGroupMessage,
+    BaseOutgoingMessage,
+)
 from chanx.messages.outgoing import GroupCompleteMessage
 from chanx.settings import chanx_settings
 
@@ -82,6 +87,9 @@ class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generi
 
     INCOMING_MESSAGE_SCHEMA: type[BaseIncomingMessage]
     """What clients may send. Required."""
+    OUTGOING_MESSAGE_SCHEMA: type[BaseOutgoingMessage]
+    """What may be sent to the client with ``send_message``, beside what chanx sends of itself;
+    unset: any message."""
     OUTGOING_GROUP_MESSAGE_SCHEMA: type[BaseOutgoingGroupMessage]
     """What may be sent to groups; unset: any message."""
 
@@ -309,8 +317,17 @@ class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generi
 
         Returns when the server has taken it, or at once if ``send_message_immediately`` is off.
         Nothing happens when the client is gone.
+
+        Raises MessageNotInSchema for a message that OUTGOING_MESSAGE_SCHEMA does not hold.
         """
         driver = self._driver
+        known = driver.plan.direct_classes
+        if known is not None and not isinstance(message, known):
+            raise MessageNotInSchema(
+                f"{type(message).__name__} is not in "
+                f"{type(self).__name__}.OUTGOING_MESSAGE_SCHEMA: add it to "
+                f"{self.OUTGOING_MESSAGE_SCHEMA.__name__}.message"
+            )
         encoder = driver.options.encoder
         if driver.plan.sends_directly:
             await driver.send_text(encoder.encode(message), message.action)

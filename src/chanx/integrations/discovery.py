@@ -5,24 +5,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from django.contrib.admindocs.utils import (
-    remove_non_capturing_groups,
-    replace_metacharacters,
-    replace_named_groups,
-    replace_unnamed_groups,
-)
 from django.urls.resolvers import RegexPattern, RoutePattern
+
+from chanx.integrations.regex_paths import read_regex
 
 __all__ = ["PathParameter", "Route", "get_routes", "get_websocket_application"]
 
 _INNER_ATTRIBUTES: Final = ("inner", "app", "application")
 _CONVERTER: Final = re.compile(r"<(?:[^>:]+:)?([^>]+)>")
-_NAMED_GROUP: Final = re.compile(r"\(\?P<(\w+)>")
 
 
 @dataclass(frozen=True, slots=True)
 class PathParameter:
-    """A part of a URL that varies: its name, the regex it matches, and the converter if any."""
+    """A part of a URL that varies: its name, the regex it matches, and the converter if any.
+
+    Those that have no name are called ``arg1``, ``arg2`` and so on, from left to right.
+    """
 
     name: str
     pattern: str
@@ -81,7 +79,7 @@ def _walk(
         routes = getattr(candidate, "routes", None)
         if isinstance(routes, list | tuple):
             for route in routes:
-                text, own = _read_pattern(getattr(route, "pattern", None))
+                text, own = _read_pattern(getattr(route, "pattern", None), parameters)
                 yield from _walk(
                     getattr(route, "callback", None),
                     path + text.lstrip("/"),
@@ -91,8 +89,13 @@ def _walk(
             return
 
 
-def _read_pattern(pattern: Any) -> tuple[str, tuple[PathParameter, ...]]:
-    """Return the text of a URL pattern with ``{name}`` for parameters, and the parameters."""
+def _read_pattern(
+    pattern: Any, before: tuple[PathParameter, ...]
+) -> tuple[str, tuple[PathParameter, ...]]:
+    """Return the text of a URL pattern with ``{name}`` for parameters, and the parameters.
+
+    ``before``: those of the patterns that lead there.
+    """
     if isinstance(pattern, RoutePattern):
         parameters = tuple(
             PathParameter(name, converter.regex, _get_converter_name(converter))
@@ -100,37 +103,28 @@ def _read_pattern(pattern: Any) -> tuple[str, tuple[PathParameter, ...]]:
         )
         return _CONVERTER.sub(r"{\1}", str(pattern)), parameters
     if isinstance(pattern, RegexPattern):
-        regex = str(pattern)
-        text = replace_named_groups(regex)
-        text = replace_unnamed_groups(remove_non_capturing_groups(text))
-        parameters = tuple(
-            PathParameter(match[1], _read_group(regex, match.end()))
-            for match in _NAMED_GROUP.finditer(regex)
-        )
-        return _CONVERTER.sub(r"{\1}", replace_metacharacters(text)), parameters
+        pieces = list(read_regex(str(pattern)))
+        taken = {each.name for each in before} | {name for name, _ in pieces if name}
+        texts: list[str] = []
+        found: list[PathParameter] = []
+        for name, text in pieces:
+            if name is None:
+                texts.append(text)
+                continue
+            name = name or _find_free_name(taken)
+            taken.add(name)
+            found.append(PathParameter(name, text))
+            texts.append(f"{{{name}}}")
+        return "".join(texts), tuple(found)
     return "", ()
+
+
+def _find_free_name(taken: set[str]) -> str:
+    number = 1
+    while f"arg{number}" in taken:
+        number += 1
+    return f"arg{number}"
 
 
 def _get_converter_name(converter: Any) -> str:
     return type(converter).__name__.removesuffix("Converter").lower()
-
-
-def _read_group(regex: str, start: int) -> str:
-    """Return the content of the group that opens before ``start``."""
-    depth = 1
-    position = start
-    in_class = False
-    while position < len(regex):
-        char = regex[position]
-        if char == "\\":
-            position += 1
-        elif char == "[":
-            in_class = True
-        elif char == "]":
-            in_class = False
-        elif not in_class and char in "()":
-            depth += 1 if char == "(" else -1
-            if depth == 0:
-                break
-        position += 1
-    return regex[start:position]

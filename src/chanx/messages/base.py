@@ -17,6 +17,7 @@ __all__ = [
     "BaseIncomingMessage",
     "BaseMessage",
     "BaseOutgoingGroupMessage",
+    "BaseOutgoingMessage",
     "get_actions",
 ]
 
@@ -85,6 +86,12 @@ class _Container(BaseModel):
 
 class BaseIncomingMessage(_Container):
     """Container of what clients may send: its field ``message`` is a message class or a union."""
+
+    message_field: ClassVar[str] = "message"
+
+
+class BaseOutgoingMessage(_Container):
+    """Container of what a consumer sends to its client: its field ``message`` is as above."""
 
     message_field: ClassVar[str] = "message"
 

@@ -1,0 +1,67 @@
+"""What an author says of an endpoint beside its code."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+__all__ = ["Documentation", "documented", "get_documentation"]
+
+_ATTRIBUTE = "_chanx_documentation"
+
+ConsumerT = TypeVar("ConsumerT", bound=type[Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Documentation:
+    """What ``documented`` was told. None: to be taken from the docstring."""
+
+    summary: str | None = None
+    description: str | None = None
+    tags: tuple[str, ...] = ()
+    is_deprecated: bool = False
+    is_hidden: bool = False
+
+
+def documented(
+    *,
+    summary: str | None = None,
+    description: str | None = None,
+    tags: Iterable[str] = (),
+    deprecated: bool = False,
+    hidden: bool = False,
+) -> Callable[[ConsumerT], ConsumerT]:
+    """Return a decorator for consumer classes that says how documents describe them.
+
+    ``summary`` and ``description`` (in Markdown) stand in for the first paragraph of the docstring
+    and the rest. ``hidden``: no document mentions the endpoint. Subclasses have the tags, and
+    nothing else. Raises TypeError for what is of the wrong type.
+    """
+    if isinstance(tags, str):
+        raise TypeError(f"documented(): tags must be a list of names: write tags=[{tags!r}]")
+    names: tuple[Any, ...] = tuple(tags)
+    texts: dict[str, Any] = {"summary": summary, "description": description}
+    for argument, value in texts.items():
+        if not (value is None or isinstance(value, str)):
+            raise TypeError(f"documented(): {argument} must be a string, not {value!r}")
+    for name in names:
+        if not (isinstance(name, str) and name):
+            raise TypeError(f"documented(): tags must be names, not {name!r}")
+    documentation = Documentation(summary, description, names, bool(deprecated), bool(hidden))
+
+    def decorate(consumer: ConsumerT) -> ConsumerT:
+        found: Any = consumer
+        if not isinstance(found, type):
+            raise TypeError(f"@documented(...) is for consumer classes, not for {consumer!r}")
+        setattr(consumer, _ATTRIBUTE, documentation)
+        return consumer
+
+    return decorate
+
+
+def get_documentation(consumer: type[Any]) -> Documentation:
+    """Return what the class was decorated with; a subclass of a decorated class has its tags."""
+    own = vars(consumer).get(_ATTRIBUTE)
+    if own is not None:
+        return own  # type: ignore[no-any-return]  # set above, and nowhere else
+    inherited: Documentation = getattr(consumer, _ATTRIBUTE, Documentation())
+    return Documentation(tags=inherited.tags)

@@ -1,0 +1,287 @@
+"""Describing messages: schema, texts, and examples that validate."""
+
+import inspect
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic_core import from_json, to_json
+
+from chanx.asyncapi.examples import NoExample, make_example
+from chanx.asyncapi.schemas import Message, Schemas, make_schema, make_schemas
+from chanx.engine.aliases import KeyNames
+from chanx.engine.codec import Encoder
+from chanx.messages._discriminate import get_action_literals
+from chanx.messages.base import BaseMessage
+from chanx.messages.incoming import AuthenticateMessage, AuthenticatePayload
+from chanx.messages.outgoing import (
+    AuthenticationMessage,
+    AuthenticationPayload,
+    DroppedMessage,
+    DroppedPayload,
+    ErrorMessage,
+)
+
+__all__ = [
+    "Direction",
+    "Example",
+    "MessageDescription",
+    "MessageKey",
+    "Source",
+    "describe_messages",
+    "get_message_actions",
+    "split_text",
+]
+
+Direction = Literal["in", "out"]
+"""As the server sees it."""
+Source = Literal["consumer", "group", "chanx"]
+"""Who sends or handles a message: the consumer, its groups, or chanx by itself."""
+MessageKey = tuple[Message, Direction]
+
+_STANDARD: Final[dict[Message, list[tuple[str, BaseMessage]]]] = {
+    AuthenticationMessage: [
+        (
+            "accepted",
+            AuthenticationMessage(
+                payload=AuthenticationPayload(
+                    status_code=200, status_text="OK", data={"detail": "OK"}
+                )
+            ),
+        ),
+        (
+            "refused",
+            AuthenticationMessage(
+                payload=AuthenticationPayload(
+                    status_code=401,
+                    status_text="Unauthorized",
+                    data={"detail": "Authentication credentials were not provided."},
+                )
+            ),
+        ),
+    ],
+    ErrorMessage: [
+        (
+            "invalid message",
+            ErrorMessage(
+                payload=[
+                    {"type": "missing", "loc": ["message", "payload"], "msg": "Field required"}
+                ]
+            ),
+        ),
+        ("failure", ErrorMessage(payload={"detail": "Failed to process message"})),
+    ],
+    DroppedMessage: [("dropped", DroppedMessage(payload=DroppedPayload(count=3)))],
+    AuthenticateMessage: [
+        ("token", AuthenticateMessage(payload=AuthenticatePayload(token="a-token")))
+    ],
+}
+"""Examples of our own messages, which tell more than those that could be made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A message as it stands on the wire, parsed."""
+
+    name: str
+    content: Any
+
+
+@dataclass(frozen=True, slots=True)
+class MessageDescription:
+    """A message class, going one way.
+
+    ``path``: the class, dotted. ``schema``: the name of its definition; None where Pydantic can
+    make none, and ``problems`` says why. ``source`` is set for each endpoint; the rest is the same
+    for all of them.
+    """
+
+    name: str
+    path: str
+    direction: Direction
+    source: Source
+    actions: tuple[str | int, ...]
+    summary: str
+    description: str
+    schema: str | None
+    examples: tuple[Example, ...] = ()
+    is_deprecated: bool = False
+    problems: tuple[str, ...] = ()
+
+
+def describe_messages(
+    keys: Iterable[MessageKey], key_names: KeyNames
+) -> tuple[dict[str, dict[str, Any]], dict[MessageKey, MessageDescription]]:
+    """Return the definitions that schemas are made of, by name, and a description for each key.
+
+    The descriptions have "consumer" as their source.
+    """
+    wanted = list(dict.fromkeys(keys))
+    schemas = make_schemas(((model, _get_mode(way)) for model, way in wanted), key_names)
+    described = {key: _describe_message(key, schemas, key_names) for key in wanted}
+    return schemas.definitions, described
+
+
+def split_text(text: str | None) -> tuple[str, str]:
+    """Return the first paragraph of a docstring as one line, and what comes after it."""
+    first, _, rest = inspect.cleandoc(text or "").strip().partition("\n\n")
+    return " ".join(first.split()), rest.strip()
+
+
+def _get_mode(way: Direction) -> Literal["validation", "serialization"]:
+    return "validation" if way == "in" else "serialization"
+
+
+def _describe_message(key: MessageKey, schemas: Schemas, key_names: KeyNames) -> MessageDescription:
+    model, way = key
+    mode = _get_mode(way)
+    summary, description = split_text(vars(model).get("__doc__"))
+    examples, problems = _make_examples(model, way, key_names.action_key, key_names.camelize)
+    if problem := schemas.problems.get((model, mode)):
+        problems = (f"{model.__name__} has no JSON Schema ({problem})", *problems)
+    return MessageDescription(
+        name=model.__name__,
+        path=f"{model.__module__}.{model.__qualname__}",
+        direction=way,
+        source="consumer",
+        actions=get_message_actions(model),
+        summary=summary,
+        description=description,
+        schema=schemas.names.get((model, mode)),
+        examples=deepcopy(examples),  # they may be changed where they go
+        is_deprecated=_is_deprecated(model),
+        problems=problems,
+    )
+
+
+@lru_cache(maxsize=4096)
+def _make_examples(
+    model: Message, way: Direction, action_key: str, camelize: bool
+) -> tuple[tuple[Example, ...], tuple[str, ...]]:
+    """Return the examples of a message, and what is wrong with them.
+
+    Kept, because it compiles what validates the message, which takes most of the time.
+    """
+    problems: list[str] = []
+    try:
+        maker = _Examples(model, way, KeyNames(action_key, camelize=camelize))
+        return tuple(maker.make(problems)), tuple(problems)
+    except Exception as error:  # of the user's validators and serializers
+        return (), (*problems, f"{model.__name__} has no example ({type(error).__name__})")
+
+
+def get_message_actions(model: Message) -> tuple[str | int, ...]:
+    """Return the values of a message's action, in the order of the annotation."""
+    return get_action_literals(model) or ()
+
+
+def _is_deprecated(model: type[BaseModel]) -> bool:
+    extra = model.model_config.get("json_schema_extra")
+    by_config = isinstance(extra, Mapping) and extra.get("deprecated") is True
+    # typing_extensions.deprecated(), which is warnings.deprecated() from Python 3.13 on.
+    return by_config or "__deprecated__" in vars(model)
+
+
+class _Examples:
+    """Makes the examples of one message."""
+
+    def __init__(self, model: Message, way: Direction, key_names: KeyNames) -> None:
+        self._model = model
+        self._way = way
+        self._key_names = key_names
+        self._encoder = Encoder(key_names)
+        adapter: TypeAdapter[Any] = TypeAdapter(model)
+        self._validate: Callable[..., Any] = (
+            adapter.validate_json
+            if key_names.is_plain
+            else key_names.compile_validator(adapter).validate_json
+        )
+
+    def make(self, problems: list[str]) -> Iterable[Example]:
+        """Return those that the model's author has given, or else one that is made."""
+        if own := _STANDARD.get(self._model):
+            return [Example(name, self._encoder.to_content(message)) for name, message in own]
+        try:
+            schema = make_schema(self._model, self._key_names)
+        except Exception:  # has been reported as having no schema
+            return []
+        given = _find_given(schema)
+        found = []
+        for number, value in enumerate(given, 1):
+            if errors := self._check(value):
+                place = ".".join(map(str, errors[0])) or "the message"
+                problems.append(
+                    f"{self._model.__name__} has an example (number {number}) that does not "
+                    f"validate, see {place}: correct it"
+                )
+            else:
+                found.append(self._finish(value))
+        if not found:
+            bare = _without_examples(schema)
+            try:
+                found = [self._finish(make_example(bare, self._check))]
+            except NoExample as error:
+                problems.append(
+                    f"{self._model.__name__} has no example, because {error}: give one with "
+                    'model_config = {"json_schema_extra": {"examples": [{...}]}}'
+                )
+        name = str(get_message_actions(self._model)[0])
+        return [
+            Example(name if len(found) == 1 else f"{name} {number}", content)
+            for number, content in enumerate(found, 1)
+        ]
+
+    def _check(self, value: Any) -> list[tuple[str | int, ...]]:
+        try:
+            self._validate(to_json(value))
+        except ValidationError as error:
+            return [each["loc"] for each in error.errors(include_url=False, include_input=False)]
+        except Exception:  # a validator of the user's may raise anything, and it has no place
+            return [()]
+        return []
+
+    def _finish(self, value: Any) -> Any:
+        """Return an example as it stands on the wire."""
+        message = self._validate(to_json(value))
+        if self._way == "out":
+            content = self._encoder.to_content(message)
+            # Sets come in any order; where nothing else differs the example's own order serves.
+            return value if _sort(content) == _sort(value) else content
+        if self._key_names.is_plain:
+            return value
+        # Examples on fields, and defaults, have the names of Python.
+        serializer = self._key_names.get_serializer(self._model)
+        content = from_json(serializer.to_json(message, by_alias=True, exclude_unset=True))
+        return value if self._check(content) else content
+
+
+def _find_given(schema: Mapping[str, Any]) -> Sequence[Any]:
+    """Return the examples on the model itself."""
+    if isinstance(reference := schema.get("$ref"), str):
+        schema = schema.get("$defs", {}).get(reference.rpartition("/")[2], {})
+    examples = schema.get("examples")
+    return examples if isinstance(examples, list) else ()
+
+
+def _without_examples(schema: Mapping[str, Any]) -> dict[str, Any]:
+    bare = {key: value for key, value in schema.items() if key not in ("examples", "default")}
+    if isinstance(reference := bare.get("$ref"), str):
+        name = reference.rpartition("/")[2]
+        definitions = dict(bare.get("$defs", {}))
+        definitions[name] = {
+            key: value for key, value in definitions.get(name, {}).items() if key != "examples"
+        }
+        bare["$defs"] = definitions
+    return bare
+
+
+def _sort(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _sort(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return sorted((_sort(item) for item in value), key=lambda each: json.dumps(each))
+    return value

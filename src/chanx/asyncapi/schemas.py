@@ -1,0 +1,202 @@
+"""JSON Schemas of messages, with the names that stand on the wire, and walking through them."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema, to_json, to_jsonable_python
+
+from chanx.engine.aliases import KeyNames
+from chanx.messages.base import BaseMessage
+
+__all__ = [
+    "DEFINITIONS",
+    "Message",
+    "Schemas",
+    "change_schema",
+    "get_definition_name",
+    "make_schema",
+    "make_schemas",
+]
+
+DEFINITIONS: Final = "#/$defs/"
+"""Where references of a schema lead to, as JSON Schema has it."""
+
+Message = type[BaseMessage]
+Schema = dict[str, Any]
+_Key = tuple[Message, JsonSchemaMode]
+
+_MAPPINGS: Final = frozenset(
+    {"$defs", "definitions", "dependentSchemas", "patternProperties", "properties"}
+)
+_SCHEMAS: Final = frozenset(
+    {
+        "additionalItems",
+        "additionalProperties",
+        "allOf",
+        "anyOf",
+        "contains",
+        "contentSchema",
+        "else",
+        "if",
+        "items",
+        "not",
+        "oneOf",
+        "prefixItems",
+        "propertyNames",
+        "then",
+        "unevaluatedItems",
+        "unevaluatedProperties",
+    }
+)
+"""Keywords whose values are schemas, or lists of them. All others hold data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schemas:
+    """The schemas of some messages, each of which stands among the definitions.
+
+    ``names``: where, for a class and a mode: "validation" for what comes in, "serialization" for
+    what goes out. ``problems``: why there is none, for those of which no schema can be made.
+    """
+
+    definitions: dict[str, Schema] = field(default_factory=dict)
+    names: dict[_Key, str] = field(default_factory=dict)
+    problems: dict[_Key, str] = field(default_factory=dict)
+
+
+def make_schemas(messages: Iterable[_Key], key_names: KeyNames) -> Schemas:
+    """Return the schemas of messages; what they share is defined once.
+
+    Never raises for a class that Pydantic cannot describe: that is one of the problems.
+    """
+    found = Schemas()
+    cores: dict[_Key, CoreSchema] = {}
+    for key in dict.fromkeys(messages):
+        try:
+            cores[key] = key_names.get_core_schema(TypeAdapter(key[0]))
+        except Exception as error:  # a hook of the user's may raise anything
+            found.problems[key] = _describe(error)
+    try:
+        references, definitions = _generate(cores, key_names)
+    except Exception:  # as above; one of them fails for all
+        for key, core in list(cores.items()):
+            try:
+                _generate({key: core}, key_names)
+            except Exception as error:
+                found.problems[key] = _describe(error)
+                del cores[key]
+        references, definitions = _generate(cores, key_names)
+    for name, schema in sorted(definitions.items()):
+        found.definitions[name] = to_jsonable_python(schema, fallback=str)
+    for key in cores:
+        schema = references[key, key[1]]
+        name = get_definition_name(schema)
+        if name is None:  # it has no name of its own
+            name = _find_free_name(key[0].__name__, found.definitions)
+            found.definitions[name] = to_jsonable_python(schema, fallback=str)
+        found.names[key] = name
+    return found
+
+
+def _generate(cores: Mapping[_Key, CoreSchema], key_names: KeyNames) -> Any:
+    """Return references to schemas, and the definitions they lead to."""
+    inputs: list[tuple[_Key, JsonSchemaMode, CoreSchema]] = [
+        (key, key[1], core) for key, core in cores.items()
+    ]
+    return _Generator(key_names.action_key).generate_definitions(inputs)
+
+
+def make_schema(model: Message, key_names: KeyNames) -> Schema:
+    """Return the schema of what comes in as this message, with definitions of its own.
+
+    Raises what Pydantic raises.
+    """
+    core = key_names.get_core_schema(TypeAdapter(model))
+    made: Schema = to_jsonable_python(
+        _Generator(key_names.action_key).generate(core, "validation"), fallback=str
+    )
+    return made
+
+
+def get_definition_name(schema: Mapping[str, Any]) -> str | None:
+    """Return the name of the definition that a schema refers to, and says nothing beside."""
+    reference = schema.get("$ref") if len(schema) == 1 else None
+    return reference.removeprefix(DEFINITIONS) if isinstance(reference, str) else None
+
+
+def change_schema(schema: Any, change: Callable[[Schema], Schema]) -> Any:
+    """Return a copy in which each schema is what ``change`` made of it, from the inside out.
+
+    Data that stands in a schema (examples, defaults, constants) is left alone.
+    """
+    if not isinstance(schema, dict):
+        return schema  # True, False, or no schema at all
+    copied: Schema = {}
+    for key, value in schema.items():
+        if key in _MAPPINGS and isinstance(value, dict):
+            copied[key] = {name: change_schema(each, change) for name, each in value.items()}
+        elif key in _SCHEMAS and isinstance(value, list):
+            copied[key] = [change_schema(each, change) for each in value]
+        elif key in _SCHEMAS:
+            copied[key] = change_schema(value, change)
+        else:
+            copied[key] = value
+    return change(copied)
+
+
+class _Generator(GenerateJsonSchema):
+    """Pydantic's generator, which describes what stands on the wire more closely."""
+
+    ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}
+
+    def __init__(self, action_key: str) -> None:
+        super().__init__(by_alias=True, ref_template=DEFINITIONS + "{model}")
+        self._action_key = action_key
+
+    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
+        """Require the action: it may have a default in Python, but not on the wire."""
+        found = super().model_schema(schema)
+        properties, required = found.get("properties", {}), found.get("required", [])
+        if issubclass(schema["cls"], BaseMessage) and self._action_key in properties:
+            wanted = {*required, self._action_key}
+            found["required"] = [name for name in properties if name in wanted]
+        return found
+
+    def field_is_required(self, field: Any, total: bool) -> bool:
+        """Tell whether a key always stands there: what goes out is written with its defaults."""
+        if self.mode == "serialization" and field["type"] != "typed-dict-field":
+            return not (field.get("serialization_exclude") or "serialization_exclude_if" in field)
+        return super().field_is_required(field, total)
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        """Leave out titles that only repeat the name of the field in other letters."""
+        return False
+
+    def encode_default(self, dft: Any) -> Any:
+        """Return a default as JSON; a set, which has no order, in the order of its texts."""
+        encoded = super().encode_default(dft)
+        if isinstance(dft, set | frozenset) and isinstance(encoded, list):
+            return sorted(encoded, key=to_json)
+        return encoded
+
+    def handle_invalid_for_json_schema(self, schema: Any, error_info: str) -> JsonSchemaValue:
+        """Say that a part cannot be described, instead of describing nothing at all."""
+        # Behind the first word stand objects, whose addresses differ from run to run.
+        kind = error_info.split(" ", 1)[0].removeprefix("core_schema.").removesuffix("Schema")
+        return {"description": f"Pydantic cannot describe this in JSON Schema ({kind})."}
+
+
+def _find_free_name(name: str, taken: Mapping[str, Any]) -> str:
+    free, number = name, 1
+    while free in taken:
+        number += 1
+        free = f"{name}{number}"
+    return free
+
+
+def _describe(error: Exception) -> str:
+    text = str(error).split("\n", 1)[0]
+    return f"{type(error).__name__}: {text}"

@@ -1,0 +1,316 @@
+"""The description of all endpoints."""
+
+from dataclasses import FrozenInstanceError
+from typing import Any, Literal, Union
+
+import pytest
+from channels.routing import URLRouter
+from django.core.exceptions import ImproperlyConfigured
+from django.test import override_settings
+from jsonschema import Draft202012Validator
+from pydantic import create_model, model_validator
+
+from chanx.asyncapi.description import Description, Endpoint, describe, describe_site
+from chanx.engine.codec import get_decoder
+from chanx.messages.base import BaseIncomingMessage, BaseMessage
+from chanx.routing import path, re_path
+from chanx.utils.settings import settings_context
+from tests.asyncapi import site
+from tests.asyncapi.conftest import describe_routes
+from tests.asyncapi.site import Consumer, DrawingConsumer, OldConsumer, as_asgi
+
+pytestmark = pytest.mark.usefixtures("site_settings")
+
+
+def find(description: Description, name: str) -> Endpoint:
+    (found,) = (each for each in description.endpoints if each.name == name)
+    return found
+
+
+def describe_one(consumer: Any, **attributes: Any) -> Endpoint:
+    made = type(consumer.__name__, (consumer,), attributes) if attributes else consumer
+    (endpoint,) = describe_routes(path("a/", as_asgi(made))).endpoints
+    return endpoint
+
+
+def get_actions(endpoint: Endpoint, way: str) -> dict[Any, str]:
+    return {action: each.source for each in getattr(endpoint, way) for action in each.actions}
+
+
+# --- routes ---------------------------------------------------------------------------------------
+
+
+def test_endpoints_come_in_the_order_of_the_routes_and_have_names_of_their_own() -> None:
+    found = describe_site()
+    assert [(each.name, each.path) for each in found.endpoints] == [
+        ("DrawingConsumer", "/ws/drawings/{number}/{key}/"),
+        ("drawing by name", "/ws/drawings/{name}/"),
+        ("OldConsumer_ws_old_rest", "/ws/old/{rest}"),
+        ("größe ändern", "/ws/alt/{größe}/"),
+        ("OldConsumer_ws_codes_code_arg1_arg2", "/ws/codes/{code}/{arg1}/{arg2}/"),
+        ("PlainConsumer", "/ws/plain/"),
+    ]
+
+
+def test_routes_that_differ_in_nothing_readable_have_numbers() -> None:
+    consumer = as_asgi(OldConsumer)
+    found = describe_routes(path("a/", consumer), path("a", consumer), path("a_", consumer))
+    assert [each.name for each in found.endpoints] == [
+        "OldConsumer_a",
+        "OldConsumer_a_2",
+        "OldConsumer_a_3",
+    ]
+
+
+def test_parameters_have_types_patterns_and_examples() -> None:
+    found = describe_site()
+    parameters = [each for one in found.endpoints for each in one.parameters]
+    assert {
+        each.name: (each.converter, each.schema["type"], each.example) for each in parameters
+    } == {
+        "number": ("int", "integer", "1"),
+        "key": ("uuid", "string", "5f0c4f8e-3d0a-4b6e-9d55-0a1b2c3d4e5f"),
+        "name": ("slug", "string", "example"),
+        "rest": ("path", "string", "some/path"),
+        "größe": ("string", "string", "example"),
+        "code": (None, "string", "AAA1"),
+        "arg1": (None, "string", "1"),
+        "arg2": (None, "string", "a"),
+    }
+    for each in parameters:
+        value: Any = int(each.example or "") if each.converter == "int" else each.example
+        Draft202012Validator(each.schema).validate(value)
+
+
+def test_braces_of_a_path_are_no_parameters() -> None:
+    (endpoint,) = describe_routes(path("a{b}/", as_asgi(OldConsumer))).endpoints
+    assert (endpoint.path, endpoint.parameters) == ("/a%7Bb%7D/", ())
+
+
+def test_parameter_in_a_part_that_need_not_be_there_is_left_out() -> None:
+    (endpoint,) = describe_routes(re_path(r"^a/(?:(?P<b>\d+)/)?$", as_asgi(OldConsumer))).endpoints
+    assert (endpoint.path, endpoint.parameters) == ("/a/", ())
+
+
+def test_consumer_that_is_not_of_chanx_is_listed_as_such() -> None:
+    endpoint = find(describe_site(), "PlainConsumer")
+    assert endpoint.consumer == "tests.asyncapi.site.PlainConsumer"
+    assert not endpoint.is_described
+    assert endpoint.summary == "Not of chanx."
+    assert (endpoint.incoming, endpoint.outgoing, endpoint.security) == ((), (), ())
+
+
+def test_nothing_served_is_an_empty_description() -> None:
+    assert describe(URLRouter([])) == Description(())
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "ASGI_APPLICATION is not set"),
+        ("tests.nowhere.application", r"'tests.nowhere.application' cannot be loaded: .*nowhere"),
+        ("tests.asyncapi.site.nothing", "cannot be loaded: .*nothing"),
+        ("tests.asyncapi.broken_site.application", "cannot be loaded: .*'Rooom'"),
+    ],
+)
+def test_application_that_cannot_be_imported_is_named(value: Any, text: str) -> None:
+    with (
+        override_settings(ASGI_APPLICATION=value),
+        pytest.raises(ImproperlyConfigured, match=text),
+    ):
+        describe_site()
+
+
+# --- texts ----------------------------------------------------------------------------------------
+
+
+def test_texts_come_from_the_docstring_or_the_decorator() -> None:
+    found = describe_site()
+    drawing = find(found, "DrawingConsumer")
+    assert drawing.summary == "A drawing that many work at."
+    assert drawing.description == 'With <script>alert("docs")</script> in its *description*.'
+    assert drawing.tags == ("drawing", "größe <b>")
+    assert not drawing.is_deprecated
+    old = find(found, "größe ändern")
+    assert (old.summary, old.description) == ("An old one", "Use the other.")
+    assert old.is_deprecated
+
+
+def test_docstring_of_a_base_serves_but_not_that_of_chanx() -> None:
+    class Documented(Consumer):
+        """Says it."""
+
+    assert describe_one(Documented, nothing=1).summary == "Says it."
+    assert describe_one(Consumer, nothing=1).summary == ""
+
+
+# --- messages -------------------------------------------------------------------------------------
+
+
+def test_messages_come_with_those_of_chanx_that_the_settings_bring() -> None:
+    drawing = find(describe_site(), "DrawingConsumer")
+    assert get_actions(drawing, "incoming") == {
+        "ping": "consumer",
+        "draw": "consumer",
+        "erase": "consumer",
+        "wipe": "consumer",
+        "authenticate": "chanx",
+        "pong": "chanx",
+    }
+    assert get_actions(drawing, "outgoing") == {
+        "pong": "consumer",
+        "draw": "consumer",
+        "drawn": "group",
+        "authentication": "chanx",
+        "error": "chanx",
+        "complete": "chanx",
+        "group_complete": "chanx",
+        "dropped": "chanx",
+        "ping": "chanx",
+    }
+    assert drawing.outgoing_is_complete
+    assert drawing.needs_login
+    assert drawing.subprotocols == ("chanx", "chanx.heartbeat")
+
+
+def test_messages_of_chanx_that_are_never_sent_are_left_out() -> None:
+    endpoint = describe_one(Consumer, heartbeat_interval=None, send_authentication_message=False)
+    assert get_actions(endpoint, "incoming").keys() == {"ping", "draw", "erase", "wipe"}
+    assert get_actions(endpoint, "outgoing") == {"error": "chanx"}
+    assert not endpoint.outgoing_is_complete
+    assert endpoint.subprotocols == ("chanx",)
+
+
+@pytest.mark.parametrize(("key", "camelize"), [("action", False), ("type", False), ("type", True)])
+def test_every_example_validates(key: str, camelize: bool) -> None:
+    with settings_context(MESSAGE_ACTION_KEY=key, CAMELIZE=camelize):
+        found = describe_site()
+    assert found.action_key == key
+    checked = 0
+    for endpoint in found.endpoints:
+        for message in (*endpoint.incoming, *endpoint.outgoing):
+            assert message.schema
+            schema = {**found.definitions[message.schema], "$defs": found.definitions}
+            assert message.examples, message.name
+            for example in message.examples:
+                Draft202012Validator(schema).validate(example.content)
+                assert example.content[key] in message.actions
+                checked += 1
+    assert checked > 50
+    drawing = find(found, "DrawingConsumer")
+    decoder = get_decoder(site.Incoming, key, camelize)
+    for message in drawing.incoming:
+        if message.source == "consumer":
+            for example in message.examples:
+                decoder.decode_content(example.content)
+
+
+def test_camelize_reaches_schemas_and_examples() -> None:
+    with settings_context(MESSAGE_ACTION_KEY="type", CAMELIZE=True):
+        found = describe_site()
+    drawing = find(found, "DrawingConsumer")
+    drawn = next(each for each in drawing.outgoing if each.name == "DrawnMessage")
+    assert list(found.definitions["DrawnMessage"]["properties"]) == [
+        "type",
+        "payload",
+        "isMine",
+        "isCurrent",
+    ]
+    assert drawn.examples[0].content["payload"]["shape"] == {"kind": "circle", "radiusInMm": 1.0}
+    assert drawn.examples[0].content["isMine"] is False
+
+
+def test_examples_of_the_author_come_first_and_wrong_ones_are_named() -> None:
+    drawing = find(describe_site(), "DrawingConsumer")
+    erase = next(each for each in drawing.incoming if each.name == "EraseMessage")
+    assert [each.content["action"] for each in erase.examples] == ["erase", "wipe"]
+    assert [each.name for each in erase.examples] == ["erase 1", "erase 2"]
+    assert erase.problems == (
+        "EraseMessage has an example (number 3) that does not validate, see payload: correct it",
+    )
+
+
+def test_problems_are_named_with_their_consumer_and_once() -> None:
+    assert describe_site().problems == (
+        "tests.asyncapi.site.DrawingConsumer: EraseMessage has an example (number 3) that does "
+        "not validate, see payload: correct it",
+        "tests.asyncapi.site.OldConsumer: EraseMessage has an example (number 3) that does not "
+        "validate, see payload: correct it",
+    )
+
+
+def test_message_without_a_schema_is_named_and_not_dropped() -> None:
+    class Broken(BaseMessage):
+        action: Literal["broken"] = "broken"
+        payload: Any = None
+
+        @classmethod
+        def __get_pydantic_json_schema__(cls, core: Any, handler: Any) -> Any:
+            raise LookupError("not today")
+
+    class Container(BaseIncomingMessage):
+        message: Broken
+
+    endpoint = describe_one(Consumer, INCOMING_MESSAGE_SCHEMA=Container)
+    message = endpoint.incoming[0]
+    assert (message.name, message.schema, message.examples) == ("Broken", None, ())
+    assert message.problems == ("Broken has no JSON Schema (LookupError: not today)",)
+
+
+def test_message_that_takes_nothing_has_no_example_and_says_so() -> None:
+    class Never(BaseMessage):
+        action: Literal["never"] = "never"
+        payload: int
+
+        @model_validator(mode="after")
+        def refuse(self) -> "Never":
+            raise ZeroDivisionError
+
+    class Container(BaseIncomingMessage):
+        message: Never
+
+    message = describe_one(Consumer, INCOMING_MESSAGE_SCHEMA=Container).incoming[0]
+    assert message.schema == "Never"
+    assert message.examples == ()
+    assert "Never has no example" in message.problems[0]
+    assert "json_schema_extra" in message.problems[0]
+
+
+def test_union_of_fifty_messages() -> None:
+    make: Any = create_model  # whose types do not allow what is known at run time only
+    messages = [
+        make(
+            f"Number{number}",
+            __base__=BaseMessage,
+            action=(Literal[f"number_{number}"], ...),
+            payload=(int, number),
+        )
+        for number in range(50)
+    ]
+    container = make(
+        "Fifty",
+        __base__=BaseIncomingMessage,
+        message=(Union[tuple(messages)], ...),  # noqa: UP007  # of what is known at run time only
+    )
+    endpoint = describe_one(Consumer, INCOMING_MESSAGE_SCHEMA=container)
+    own = [each for each in endpoint.incoming if each.source == "consumer"]
+    assert [each.examples[0].content for each in own] == [
+        {"action": f"number_{number}", "payload": number} for number in range(50)
+    ]
+
+
+def test_consumer_that_does_not_work_is_a_problem() -> None:
+    application = as_asgi(type("Odd", (Consumer,), {}))
+    application.consumer_class.INCOMING_MESSAGE_SCHEMA = dict
+    endpoint, other = describe_routes(
+        path("a/", application), path("b/", as_asgi(DrawingConsumer))
+    ).endpoints
+    assert "cannot be read" in endpoint.problems[0]
+    assert "manage.py check" in endpoint.problems[0]
+    assert other.incoming
+
+
+def test_description_cannot_change() -> None:
+    endpoint: Any = describe_site().endpoints[0]
+    with pytest.raises(FrozenInstanceError):
+        endpoint.name = "other"

@@ -1,0 +1,52 @@
+"""The decorator for consumers."""
+
+from typing import Any
+
+import pytest
+
+from chanx.asyncapi import documented
+from chanx.asyncapi.hooks import Documentation, get_documentation
+
+
+class Plain:
+    """Not decorated."""
+
+
+@documented(summary="S", description="D", tags=["a", "b"], deprecated=True, hidden=True)
+class Decorated:
+    """Decorated."""
+
+
+class Child(Decorated):
+    """Inherits."""
+
+
+def test_decorator_returns_the_class_and_keeps_what_it_was_told() -> None:
+    assert isinstance(Decorated, type)
+    assert get_documentation(Decorated) == Documentation("S", "D", ("a", "b"), True, True)
+    assert get_documentation(Plain) == Documentation()
+
+
+def test_subclass_has_the_tags_and_nothing_else() -> None:
+    assert get_documentation(Child) == Documentation(tags=("a", "b"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({"tags": "chat"}, r"tags must be a list of names: write tags=\['chat'\]"),
+        ({"tags": ["chat", 5]}, "tags must be names, not 5"),
+        ({"tags": [""]}, "tags must be names"),
+        ({"summary": 5}, "summary must be a string, not 5"),
+        ({"description": ["x"]}, "description must be a string"),
+    ],
+)
+def test_mistakes_are_named(arguments: Any, text: str) -> None:
+    with pytest.raises(TypeError, match=text):
+        documented(**arguments)
+
+
+def test_something_that_is_no_class_cannot_be_decorated() -> None:
+    decorate: Any = documented()
+    with pytest.raises(TypeError, match="for consumer classes"):
+        decorate(lambda: None)

@@ -1,0 +1,249 @@
+"""Schemas of messages, with the names of the wire, and walking through them."""
+
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+import pytest
+from jsonschema import Draft202012Validator
+from pydantic import (
+    BaseModel,
+    Field,
+    GetJsonSchemaHandler,
+    computed_field,
+    create_model,
+    field_serializer,
+)
+
+from chanx.asyncapi.schemas import change_schema, get_definition_name, make_schemas
+from chanx.engine.aliases import KeyNames
+from chanx.engine.codec import Encoder
+from chanx.messages.base import BaseGroupMessage, BaseMessage
+
+PLAIN = KeyNames("action", camelize=False)
+CAMEL = KeyNames("type", camelize=True)
+
+
+class Payload(BaseModel):
+    """What is carried."""
+
+    some_name: int
+    own_alias: Annotated[str, Field(alias="Own")] = "x"
+    by_key: dict[str, int] = {}
+    label: Annotated[str, Field(title="A label")] = ""
+
+
+class Note(BaseMessage):
+    """A note."""
+
+    action: Literal["note"] = "note"
+    payload: Payload
+
+
+class GroupNote(BaseGroupMessage):
+    """A note to all."""
+
+    action: Literal["group_note"] = "group_note"
+    payload: Payload
+
+
+def make(message: Any, names: KeyNames = PLAIN, *, out: bool = False) -> Any:
+    """Return the schema of one message, and all definitions."""
+    mode: Any = "serialization" if out else "validation"
+    found = make_schemas([(message, mode)], names)
+    assert found.problems == {}
+    return found.definitions[found.names[message, mode]], found.definitions
+
+
+def test_fields_have_the_names_of_the_wire() -> None:
+    schema, definitions = make(Note, CAMEL)
+    assert list(schema["properties"]) == ["type", "payload"]
+    assert list(definitions["Payload"]["properties"]) == ["someName", "Own", "byKey", "label"]
+    schema, definitions = make(GroupNote, CAMEL, out=True)
+    assert list(schema["properties"]) == ["type", "payload", "isMine", "isCurrent"]
+    assert next(iter(definitions["Payload"]["properties"])) == "someName"
+
+
+def test_titles_that_only_repeat_a_name_are_left_out() -> None:
+    _, definitions = make(Note)
+    titles = {
+        name: each.get("title") for name, each in definitions["Payload"]["properties"].items()
+    }
+    assert titles == {"some_name": None, "Own": None, "by_key": None, "label": "A label"}
+
+
+def test_action_is_required_although_it_has_a_default() -> None:
+    schema, definitions = make(Note)
+    assert schema["required"] == ["action", "payload"]
+    assert definitions["Payload"]["required"] == ["some_name"]
+
+
+def test_what_goes_out_always_has_all_its_keys() -> None:
+    class Sent(BaseMessage):
+        action: Literal["sent"] = "sent"
+        payload: None = None
+        secret: Annotated[str, Field(exclude=True)] = ""
+
+        @computed_field  # type: ignore[prop-decorator]  # as Pydantic's documentation has it
+        @property
+        def length(self) -> int:
+            return 1
+
+    schema, _ = make(Sent, out=True)
+    assert schema["required"] == ["action", "payload", "length"]
+    schema, _ = make(GroupNote, out=True)
+    assert schema["required"] == ["action", "payload", "is_mine", "is_current"]
+
+
+@pytest.mark.parametrize("names", [PLAIN, CAMEL])
+@pytest.mark.parametrize(
+    "message",
+    [
+        Note(
+            payload=Payload.model_validate({"some_name": 1, "Own": "a", "by_key": {"snake_key": 1}})
+        ),
+        GroupNote(payload=Payload(some_name=1)),
+    ],
+)
+def test_what_is_sent_is_as_the_schema_says(names: KeyNames, message: BaseMessage) -> None:
+    schema, definitions = make(type(message), names, out=True)
+    Draft202012Validator({**schema, "$defs": definitions}).validate(
+        Encoder(names).to_content(message)
+    )
+
+
+def test_both_ways_of_one_message_are_told_apart_where_they_differ() -> None:
+    found = make_schemas([(Note, "validation"), (Note, "serialization")], PLAIN)
+    assert found.names == {
+        (Note, "validation"): "Note-Input",
+        (Note, "serialization"): "Note-Output",
+    }
+
+
+def make_namesake(kind: Any) -> type[BaseMessage]:
+    make: Any = create_model  # whose types do not allow what is known at run time only
+    made: type[BaseMessage] = make(
+        "Namesake", __base__=BaseMessage, action=(Literal["same"], "same"), payload=(kind, ...)
+    )
+    return made
+
+
+def test_models_of_the_same_name_have_schemas_of_their_own() -> None:
+    one, two = make_namesake(int), make_namesake(str)
+    found = make_schemas([(one, "validation"), (two, "validation")], PLAIN)
+    first, second = found.names.values()
+    assert first != second
+    kinds = {found.definitions[name]["properties"]["payload"]["type"] for name in (first, second)}
+    assert kinds == {"integer", "string"}
+
+
+class Opaque:
+    """Of no kind that Pydantic knows."""
+
+
+class Odd(BaseMessage):
+    """Has a part that cannot be described."""
+
+    model_config = {"arbitrary_types_allowed": True}
+
+    action: Literal["odd"] = "odd"
+    payload: Opaque
+    handler: Callable[[], int] | None = None
+
+
+def test_part_that_cannot_be_described_says_so() -> None:
+    schema, _ = make(Odd)
+    assert schema["properties"]["payload"]["description"] == (
+        "Pydantic cannot describe this in JSON Schema (IsInstance)."
+    )
+    assert "0x" not in json.dumps(schema)
+
+
+class Broken(BaseMessage):
+    """Fails while it is described."""
+
+    action: Literal["broken"] = "broken"
+    payload: Any = None
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: Any, handler: GetJsonSchemaHandler) -> Any:
+        """Raise."""
+        raise LookupError("no schema today")
+
+
+def test_message_that_cannot_be_described_is_a_problem_and_the_others_are_there() -> None:
+    found = make_schemas([(Note, "validation"), (Broken, "validation")], PLAIN)
+    assert set(found.names) == {(Note, "validation")}
+    assert found.problems == {(Broken, "validation"): "LookupError: no schema today"}
+
+
+def test_hook_of_a_model_may_make_another_schema_of_it() -> None:
+    class Replaced(BaseMessage):
+        action: Literal["replaced"] = "replaced"
+        payload: Any = None
+
+        @classmethod
+        def __get_pydantic_json_schema__(cls, core: Any, handler: GetJsonSchemaHandler) -> Any:
+            return {"type": "object", "title": "Other", "examples": [Decimal("1.5")]}
+
+    schema, _ = make(Replaced)
+    assert schema == {"type": "object", "title": "Other", "examples": ["1.5"]}
+
+
+def test_default_that_is_a_set_has_an_order() -> None:
+    class Tagged(BaseMessage):
+        action: Literal["tagged"] = "tagged"
+        payload: set[str] = {"d", "b", "a", "c", "e"}
+
+    schema, _ = make(Tagged)
+    assert schema["properties"]["payload"]["default"] == ["a", "b", "c", "d", "e"]
+
+
+def test_serializers_decide_what_goes_out() -> None:
+    class Stamped(BaseMessage):
+        action: Literal["stamped"] = "stamped"
+        payload: int = 0
+
+        @field_serializer("payload")
+        def write(self, value: int) -> str:
+            return str(value)
+
+    incoming, _ = make(Stamped)
+    outgoing, _ = make(Stamped, out=True)
+    assert incoming["properties"]["payload"]["type"] == "integer"
+    assert outgoing["properties"]["payload"]["type"] == "string"
+
+
+@pytest.mark.parametrize(
+    ("schema", "name"),
+    [
+        ({"$ref": "#/$defs/A"}, "A"),
+        ({"$ref": "#/$defs/A", "description": "x"}, None),
+        ({"type": "object"}, None),
+    ],
+)
+def test_name_of_a_definition(schema: Any, name: str | None) -> None:
+    assert get_definition_name(schema) == name
+
+
+def test_change_reaches_each_schema_and_no_data() -> None:
+    schema = {
+        "properties": {"type": {"type": "integer"}, "items": True},
+        "allOf": [{"type": "string"}],
+        "additionalProperties": {"type": "null"},
+        "default": {"type": "data"},
+        "examples": [{"type": "data"}],
+        "const": {"type": "data"},
+    }
+    seen: list[Any] = []
+
+    def note(part: dict[str, Any]) -> dict[str, Any]:
+        seen.append(part.get("type"))
+        return {**part, "seen": True}
+
+    changed = change_schema(schema, note)
+    assert seen == ["integer", "string", "null", None]
+    assert changed["properties"]["type"]["seen"]
+    assert changed["default"] == {"type": "data"}
+    assert "seen" not in schema

@@ -1,0 +1,141 @@
+"""Ways in, as the authentication classes have them."""
+
+from typing import Any
+
+import pytest
+from django.test import override_settings
+from rest_framework.authentication import (
+    BaseAuthentication,
+    BasicAuthentication,
+    RemoteUserAuthentication,
+    SessionAuthentication,
+    TokenAuthentication,
+)
+from rest_framework.permissions import (
+    AllowAny,
+    BasePermission,
+    DjangoModelPermissions,
+    DjangoModelPermissionsOrAnonReadOnly,
+    IsAdminUser,
+    IsAuthenticated,
+    IsAuthenticatedOrReadOnly,
+)
+from rest_framework.request import Request
+from rest_framework_simplejwt.authentication import JWTAuthentication
+
+from chanx.asyncapi.security import describe_security, needs_login
+
+ALL = ("header", "subprotocol", "query", "message")
+
+
+class KeyAuthentication(BaseAuthentication):
+    """Looks for a key.
+
+    In a header of its own.
+    """
+
+    def authenticate(self, request: Request) -> None:
+        """Find nobody."""
+
+
+class BearerAuthentication(TokenAuthentication):
+    keyword = "Bearer"
+
+
+class ChallengingAuthentication(BaseAuthentication):
+    def authenticate_header(self, request: Request) -> str:
+        """Ask for a token."""
+        return 'Bearer realm="api"'
+
+
+class FailingAuthentication(BaseAuthentication):
+    def authenticate_header(self, request: Request) -> str:
+        """Fail."""
+        raise RuntimeError("needs more than that")
+
+
+def find(*classes: Any, transports: Any = ALL) -> list[tuple[Any, ...]]:
+    return [
+        (each.name, each.kind, each.location, each.parameter, each.scheme)
+        for each in describe_security(classes, transports)
+    ]
+
+
+@override_settings(SESSION_COOKIE_NAME="sid")
+def test_session_is_a_cookie_of_the_name_that_is_set() -> None:
+    assert find(SessionAuthentication) == [("session", "session", "cookie", "sid", None)]
+
+
+def test_basic_needs_the_header() -> None:
+    assert find(BasicAuthentication) == [("basic", "basic", "header", "Authorization", "Basic")]
+    assert find(BasicAuthentication, transports=("subprotocol",)) == []
+
+
+def test_token_has_one_way_for_each_transport() -> None:
+    assert find(TokenAuthentication) == [
+        ("token", "token", "header", "Authorization", "Token"),
+        ("token_subprotocol", "token", "subprotocol", "Sec-WebSocket-Protocol", "Token"),
+        ("token_query", "token", "query", "token", "Token"),
+        ("token_message", "token", "message", None, "Token"),
+    ]
+    assert find(TokenAuthentication, transports=()) == []
+
+
+@pytest.mark.parametrize(
+    ("authentication", "name", "is_jwt"),
+    [
+        (JWTAuthentication, "jwt", True),
+        (BearerAuthentication, "bearer", False),
+        (ChallengingAuthentication, "bearer", False),
+    ],
+)
+def test_word_before_a_token_is_read(authentication: Any, name: str, is_jwt: bool) -> None:
+    (scheme,) = describe_security([authentication], ["header"])
+    assert (scheme.name, scheme.scheme, scheme.is_jwt) == (name, "Bearer", is_jwt)
+
+
+@pytest.mark.parametrize(
+    ("authentication", "text"),
+    [
+        (KeyAuthentication, "Looks for a key.\n\nIn a header of its own."),
+        (FailingAuthentication, "A way of this site's own: FailingAuthentication."),
+        (RemoteUserAuthentication, "REMOTE_USER authentication."),
+    ],
+)
+def test_other_classes_are_custom_and_say_what_they_are(authentication: Any, text: str) -> None:
+    (scheme,) = describe_security([authentication], ALL)
+    assert (scheme.kind, scheme.location, scheme.name) == (
+        "custom",
+        None,
+        authentication.__name__,
+    )
+    assert scheme.description.startswith(text)
+
+
+def test_the_same_way_is_named_once_and_what_is_no_class_not_at_all() -> None:
+    assert len(find(SessionAuthentication, SessionAuthentication, "session")) == 1
+
+
+@pytest.mark.parametrize(
+    ("permission", "expected"),
+    [
+        (IsAuthenticated, True),
+        (IsAdminUser, True),
+        (DjangoModelPermissions, True),
+        (DjangoModelPermissionsOrAnonReadOnly, False),
+        (AllowAny, False),
+        (BasePermission, False),
+        (IsAuthenticatedOrReadOnly, False),
+        (IsAuthenticated & BasePermission, True),
+        (BasePermission & IsAdminUser, True),
+        (IsAuthenticated | AllowAny, False),
+        (IsAuthenticated | IsAdminUser, True),
+        (~IsAuthenticated, False),
+        ("IsAuthenticated", False),
+    ],
+)
+def test_login_is_needed_where_a_permission_is_known_to_refuse(
+    permission: Any, expected: bool
+) -> None:
+    assert needs_login([permission]) is expected
+    assert needs_login([AllowAny, permission]) is expected
