@@ -8,6 +8,7 @@ import pytest
 import structlog
 from asgiref.sync import sync_to_async
 from channels.layers import BaseChannelLayer, InMemoryChannelLayer, channel_layers
+from django.test import override_settings
 from pytest_django import DjangoDbBlocker
 from structlog.testing import LogCapture
 
@@ -133,3 +134,17 @@ async def leftover() -> Callable[[], set[str]]:
         return {repr(task) for task in ours if not task.done()}
 
     return find
+
+
+@pytest.fixture
+def site_settings() -> Iterator[None]:
+    """Have the site of ``tests.description.site`` be the one that is served."""
+    with override_settings(
+        ASGI_APPLICATION="tests.description.site.application",
+        ROOT_URLCONF="tests.description.site",
+        MIDDLEWARE=[
+            "django.contrib.sessions.middleware.SessionMiddleware",
+            "django.contrib.auth.middleware.AuthenticationMiddleware",
+        ],
+    ):
+        yield

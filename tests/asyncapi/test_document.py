@@ -18,8 +18,15 @@ from chanx.asyncapi.renderers import render_yaml
 from chanx.messages.base import BaseIncomingMessage, BaseMessage
 from chanx.routing import path
 from chanx.utils.settings import settings_context
-from tests.asyncapi.conftest import ROOT, Validate, describe_routes
-from tests.asyncapi.site import Consumer, DrawingConsumer, OldConsumer, as_asgi
+from tests.asyncapi.conftest import Validate
+from tests.description.site import (
+    Consumer,
+    DrawingConsumer,
+    OldConsumer,
+    as_asgi,
+    describe_routes,
+)
+from tests.node_tools import ROOT
 
 pytestmark = pytest.mark.usefixtures("site_settings")
 
@@ -347,7 +354,7 @@ def test_same_code_same_bytes_in_another_process(tmp_path: Path) -> None:
         "import django, sys; django.setup();"
         "from django.core.management import call_command;"
         "from django.test import override_settings;"
-        "override_settings(ASGI_APPLICATION='tests.asyncapi.site.application').enable();"
+        "override_settings(ASGI_APPLICATION='tests.description.site.application').enable();"
         "call_command('asyncapi', stderr=open('/dev/null', 'w'))"
     )
     texts = set()

@@ -1,5 +1,1 @@
-"""The API described: one description of all endpoints, and the AsyncAPI document made from it."""
-
-from chanx.asyncapi.hooks import documented
-
-__all__ = ["documented"]
+"""The AsyncAPI document, made from the description of all endpoints."""

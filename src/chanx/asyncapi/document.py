@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
-from chanx.asyncapi.description import Description, Endpoint, Parameter, describe_site
-from chanx.asyncapi.messages import MessageDescription
-from chanx.asyncapi.schemas import DEFINITIONS, change_schema
-from chanx.asyncapi.security import SecurityScheme
+from chanx.description.endpoints import Description, Endpoint, Parameter, describe_site
+from chanx.description.messages import MessageDescription
+from chanx.description.schemas import DEFINITIONS, change_schema
+from chanx.description.security import SecurityScheme
 from chanx.settings import chanx_settings
 
 __all__ = ["ASYNCAPI_VERSION", "make_document", "make_site_document"]

@@ -8,9 +8,9 @@ from typing import Any, Final
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from chanx.asyncapi.description import describe_site
 from chanx.asyncapi.document import make_site_document
 from chanx.asyncapi.renderers import FORMATS
+from chanx.description.endpoints import describe_site
 
 _MAX_LINES: Final = 200
 """Of a difference; one that is longer says nothing to a reader."""

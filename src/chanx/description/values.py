@@ -6,7 +6,7 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import Any, Final
 
-from chanx.asyncapi.patterns import make_text
+from chanx.description.patterns import make_text
 
 __all__ = ["get_numbers", "get_texts"]
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chanx.asyncapi.patterns import make_text
+from chanx.description.patterns import make_text
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final
 
-from chanx.asyncapi.patterns import make_text
-from chanx.asyncapi.schemas import DEFINITIONS
-from chanx.asyncapi.values import get_numbers, get_texts
+from chanx.description.patterns import make_text
+from chanx.description.schemas import DEFINITIONS
+from chanx.description.values import get_numbers, get_texts
 
 __all__ = ["NoExample", "make_example"]
 

@@ -21,8 +21,8 @@ from pydantic import (
     model_validator,
 )
 
-from chanx.asyncapi.examples import NoExample, make_example
-from tests.asyncapi.strategies import Colour, make_model, types
+from chanx.description.examples import NoExample, make_example
+from tests.description.strategies import Colour, make_model, types
 
 
 def make_from_model(model: Any) -> Any:

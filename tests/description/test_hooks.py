@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from chanx.asyncapi import documented
-from chanx.asyncapi.hooks import Documentation, get_documentation
+from chanx.description import documented
+from chanx.description.hooks import Documentation, get_documentation
 
 
 class Plain:

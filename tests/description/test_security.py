@@ -23,7 +23,7 @@ from rest_framework.permissions import (
 from rest_framework.request import Request
 from rest_framework_simplejwt.authentication import JWTAuthentication
 
-from chanx.asyncapi.security import describe_security, needs_login
+from chanx.description.security import describe_security, needs_login
 
 ALL = ("header", "subprotocol", "query", "message")
 

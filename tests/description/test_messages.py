@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel, Field, create_model, field_serializer
 
-from chanx.asyncapi.messages import Direction, describe_messages, split_text
+from chanx.description.messages import Direction, describe_messages, split_text
 from chanx.engine.aliases import KeyNames
 from chanx.engine.codec import Decoder
 from chanx.messages.base import BaseIncomingMessage, BaseMessage
-from tests.asyncapi.strategies import types
+from tests.description.strategies import types
 
 # Its types do not allow what is known at run time only.
 MAKE: Any = create_model

@@ -20,7 +20,8 @@ from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework_simplejwt.authentication import JWTAuthentication
 
-from chanx.asyncapi import documented
+from chanx.description import documented
+from chanx.description.endpoints import Description, describe
 from chanx.generic.websocket import AsyncJsonWebsocketConsumer
 from chanx.messages.base import (
     BaseGroupMessage,
@@ -195,3 +196,8 @@ router = URLRouter(
 )
 application = ProtocolTypeRouter({"websocket": URLRouter([path("ws/", router)])})
 urlpatterns = [url_path("chanx/", include_urls("chanx.asyncapi.urls"))]
+
+
+def describe_routes(*patterns: Any) -> Description:
+    """Return the description of a site with these routes."""
+    return describe(ProtocolTypeRouter({"websocket": URLRouter(list(patterns))}))

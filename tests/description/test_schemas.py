@@ -16,7 +16,7 @@ from pydantic import (
     field_serializer,
 )
 
-from chanx.asyncapi.schemas import change_schema, get_definition_name, make_schemas
+from chanx.description.schemas import change_schema, get_definition_name, make_schemas
 from chanx.engine.aliases import KeyNames
 from chanx.engine.codec import Encoder
 from chanx.messages.base import BaseGroupMessage, BaseMessage

@@ -10,14 +10,19 @@ from django.test import override_settings
 from jsonschema import Draft202012Validator
 from pydantic import create_model, model_validator
 
-from chanx.asyncapi.description import Description, Endpoint, describe, describe_site
+from chanx.description.endpoints import Description, Endpoint, describe, describe_site
 from chanx.engine.codec import get_decoder
 from chanx.messages.base import BaseIncomingMessage, BaseMessage
 from chanx.routing import path, re_path
 from chanx.utils.settings import settings_context
-from tests.asyncapi import site
-from tests.asyncapi.conftest import describe_routes
-from tests.asyncapi.site import Consumer, DrawingConsumer, OldConsumer, as_asgi
+from tests.description import site
+from tests.description.site import (
+    Consumer,
+    DrawingConsumer,
+    OldConsumer,
+    as_asgi,
+    describe_routes,
+)
 
 pytestmark = pytest.mark.usefixtures("site_settings")
 
@@ -94,7 +99,7 @@ def test_parameter_in_a_part_that_need_not_be_there_is_left_out() -> None:
 
 def test_consumer_that_is_not_of_chanx_is_listed_as_such() -> None:
     endpoint = find(describe_site(), "PlainConsumer")
-    assert endpoint.consumer == "tests.asyncapi.site.PlainConsumer"
+    assert endpoint.consumer == "tests.description.site.PlainConsumer"
     assert not endpoint.is_described
     assert endpoint.summary == "Not of chanx."
     assert (endpoint.incoming, endpoint.outgoing, endpoint.security) == ((), (), ())
@@ -109,8 +114,8 @@ def test_nothing_served_is_an_empty_description() -> None:
     [
         (None, "ASGI_APPLICATION is not set"),
         ("tests.nowhere.application", r"'tests.nowhere.application' cannot be loaded: .*nowhere"),
-        ("tests.asyncapi.site.nothing", "cannot be loaded: .*nothing"),
-        ("tests.asyncapi.broken_site.application", "cannot be loaded: .*'Rooom'"),
+        ("tests.description.site.nothing", "cannot be loaded: .*nothing"),
+        ("tests.description.broken_site.application", "cannot be loaded: .*'Rooom'"),
     ],
 )
 def test_application_that_cannot_be_imported_is_named(value: Any, text: str) -> None:
@@ -232,9 +237,9 @@ def test_examples_of_the_author_come_first_and_wrong_ones_are_named() -> None:
 
 def test_problems_are_named_with_their_consumer_and_once() -> None:
     assert describe_site().problems == (
-        "tests.asyncapi.site.DrawingConsumer: EraseMessage has an example (number 3) that does "
+        "tests.description.site.DrawingConsumer: EraseMessage has an example (number 3) that does "
         "not validate, see payload: correct it",
-        "tests.asyncapi.site.OldConsumer: EraseMessage has an example (number 3) that does not "
+        "tests.description.site.OldConsumer: EraseMessage has an example (number 3) that does not "
         "validate, see payload: correct it",
     )
 

@@ -14,8 +14,8 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from rest_framework.settings import api_settings
 
-from chanx.asyncapi.hooks import Documentation, get_documentation
-from chanx.asyncapi.messages import (
+from chanx.description.hooks import Documentation, get_documentation
+from chanx.description.messages import (
     MessageDescription,
     MessageKey,
     Source,
@@ -23,9 +23,9 @@ from chanx.asyncapi.messages import (
     get_message_actions,
     split_text,
 )
-from chanx.asyncapi.patterns import make_text
-from chanx.asyncapi.schemas import Message
-from chanx.asyncapi.security import SecurityScheme, describe_security, needs_login
+from chanx.description.patterns import make_text
+from chanx.description.schemas import Message
+from chanx.description.security import SecurityScheme, describe_security, needs_login
 from chanx.engine.aliases import KeyNames
 from chanx.generic.plan import Options, get_plan
 from chanx.generic.websocket import AsyncJsonWebsocketConsumer

@@ -11,8 +11,8 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
-from chanx.asyncapi.examples import NoExample, make_example
-from chanx.asyncapi.schemas import Message, Schemas, make_schema, make_schemas
+from chanx.description.examples import NoExample, make_example
+from chanx.description.schemas import Message, Schemas, make_schema, make_schemas
 from chanx.engine.aliases import KeyNames
 from chanx.engine.codec import Encoder
 from chanx.messages._discriminate import get_action_literals

@@ -1,5 +1,0 @@
-"""A site with a slip of the pen."""
-
-from tests.asyncapi.site import Rooom as application  # type: ignore[attr-defined]  # on purpose
-
-__all__ = ["application"]
