@@ -16,6 +16,8 @@ from chanx.generic import admission, failures, identities
 from chanx.log import RepeatLimit
 from chanx.testing import WebsocketCommunicator
 from tests.app.consumers import VARIANTS, ConsumerClass, override
+from tests.browser import run_browser
+from tests.live.processes import Server, start_uvicorn
 
 Connect = Callable[..., Awaitable[WebsocketCommunicator]]
 Vary = Callable[[ConsumerClass], Any]
@@ -148,3 +150,18 @@ def site_settings() -> Iterator[None]:
         ],
     ):
         yield
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A headless Chromium."""
+    with run_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def page_site() -> Iterator[Server]:
+    """The site of ``tests.description.site``, served with its pages and with DEBUG."""
+    environment = {"DJANGO_SETTINGS_MODULE": "tests.pages.site.settings"}
+    with start_uvicorn("tests.pages.site.asgi:application", environment=environment) as server:
+        yield server

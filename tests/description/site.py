@@ -195,7 +195,7 @@ router = URLRouter(
     ]
 )
 application = ProtocolTypeRouter({"websocket": URLRouter([path("ws/", router)])})
-urlpatterns = [url_path("chanx/", include_urls("chanx.asyncapi.urls"))]
+urlpatterns = [url_path("chanx/", include_urls("chanx.urls"))]
 
 
 def describe_routes(*patterns: Any) -> Description:

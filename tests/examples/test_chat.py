@@ -3,122 +3,24 @@
 import asyncio
 import contextlib
 import importlib
-import os
-import re
-import shutil
 import socket
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosedError
 from websockets.frames import Close
 
+from tests.examples.demo import GENERAL, SITE, TIMEOUT, Demo
+
 # Its folder is on sys.path for pytest alone.
 cli: Any = importlib.import_module("chat.cli")
 
-SITE = Path(__file__).parents[2] / "examples" / "chat"
-TIMEOUT = 60.0
-
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-
 # The tests work on rooms and people that the demo command makes.
-GENERAL, PRIVATE = "general", "notes"
-
-
-class Demo:
-    """The site with a database of its own, and a server that can be stopped and started again."""
-
-    def __init__(self, folder: Path) -> None:
-        self.database = folder / "chat.sqlite3"
-        self.port = 0
-        self.process: subprocess.Popen[str] | None = None
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def get_environment(self, **extra: str) -> dict[str, str]:
-        return {
-            **os.environ,
-            "DJANGO_SETTINGS_MODULE": "chatsite.settings",
-            "DATABASE_URL": f"sqlite:///{self.database}",
-            **extra,
-        }
-
-    def run(
-        self, *arguments: str, text: str = "", **extra: str
-    ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, *arguments],
-            cwd=SITE,
-            env=self.get_environment(**extra),
-            input=text,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT,
-            check=False,
-        )
-
-    def chat(self, token: str, text: str, room: str = GENERAL) -> subprocess.CompletedProcess[str]:
-        command = ("-m", "chat.cli", "--url", self.url, "--room", room)
-        return self.run(*command, text=text, CHAT_TOKEN=token)
-
-    def start(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "manage.py", "demo", "--port", str(self.port)],
-            cwd=SITE,
-            env=self.get_environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        assert self.process.stdout is not None
-        for line in self.process.stdout:  # it listens before it says so
-            if found := re.match(r"Chat: http://127\.0\.0\.1:(\d+) ", line):
-                self.port = int(found[1])
-                return
-        raise AssertionError("The demo ended before it said where it is")
-
-    def stop(self) -> None:
-        if self.process is not None:
-            self.process.terminate()
-            self.process.communicate(timeout=TIMEOUT)
-            self.process = None
-
-    def query(self, sql: str, *values: str) -> list[Any]:
-        with contextlib.closing(sqlite3.connect(self.database, timeout=TIMEOUT)) as connection:
-            rows = connection.execute(sql, values).fetchall()
-            connection.commit()
-        return rows
-
-    def get_token(self, name: str) -> str:
-        [[token]] = self.query(
-            "SELECT key FROM authtoken_token WHERE user_id ="
-            " (SELECT id FROM auth_user WHERE username = ?)",
-            name,
-        )
-        return str(token)
-
-    def say(self, author: str, text: str) -> None:
-        """Save a message without telling anybody, as if another server had done it."""
-        self.query(
-            "INSERT INTO chat_message (room_id, author_id, text, sent_at)"
-            " SELECT chat_room.id, auth_user.id, ?, ? FROM chat_room, auth_user"
-            " WHERE slug = ? AND username = ?",
-            text,
-            datetime.now(UTC).replace(tzinfo=None).isoformat(" "),
-            GENERAL,
-            author,
-        )
+PRIVATE = "notes"
 
 
 @contextlib.contextmanager
@@ -145,32 +47,6 @@ def run_terminal(
             yield client, wait_for
         finally:
             client.kill()  # it may wait for its input
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Demo]:
-    """The site, not started."""
-    demo = Demo(tmp_path)
-    yield demo
-    demo.stop()
-
-
-@pytest.fixture(scope="module")
-def prepared_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with the people and rooms, which take longer to make than to copy."""
-    demo = Demo(tmp_path_factory.mktemp("prepared"))
-    result = demo.run("manage.py", "demo", "--no-server")
-    assert result.returncode == 0, result.stderr
-    demo.query("PRAGMA wal_checkpoint(TRUNCATE)")  # everything into the one file
-    return demo.database
-
-
-@pytest.fixture
-def demo(site: Demo, prepared_database: Path) -> Demo:
-    """The site, started."""
-    shutil.copyfile(prepared_database, site.database)
-    site.start()
-    return site
 
 
 def test_its_own_tests_pass(site: Demo) -> None:
@@ -251,17 +127,6 @@ def test_the_terminal_client_gives_up_when_refused(
 
 
 # --- in a browser -----------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api")
-    if CHROMIUM is None:
-        pytest.skip("There is no Chromium")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

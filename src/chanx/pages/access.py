@@ -1,0 +1,39 @@
+"""Who may see documents and pages: developers, and whom the site's permission lets in."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.permissions import BasePermission
+from rest_framework.settings import api_settings
+from rest_framework.views import APIView
+
+from chanx.settings import chanx_settings
+
+__all__ = ["DocumentationView"]
+
+
+class DocumentationView(APIView):
+    """A view that answers when DEBUG is on, or to visitors whom DOCUMENTATION_PERMISSIONS lets in.
+
+    They are known by the project's authentication classes or, as in the admin, by their session.
+    """
+
+    schema = None  # no part of the API that it describes
+    throttle_classes = ()
+
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        """Return the project's, and that of sessions."""
+        classes: list[Any] = list(api_settings.DEFAULT_AUTHENTICATION_CLASSES)
+        if not any(issubclass(each, SessionAuthentication) for each in classes):
+            classes.append(SessionAuthentication)
+        return [each() for each in classes]
+
+    def get_permissions(self) -> Sequence[BasePermission]:
+        """Return none in development, else those of the setting."""
+        if settings.DEBUG:
+            return []
+        wanted = chanx_settings.DOCUMENTATION_PERMISSIONS
+        return [(import_string(each) if isinstance(each, str) else each)() for each in wanted]

@@ -1,0 +1,109 @@
+// What the scripts of both pages need of the document. Text is always set as text: nothing here
+// takes markup.
+
+/**
+ * @typedef {Node | string | number | null | undefined | false} Child
+ * What is shown; null, undefined and false show nothing.
+ */
+
+/**
+ * Returns a new element.
+ *
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Record<string, unknown>} [attributes] "on..." with a function listens; `true` sets an empty
+ *   attribute; false, null and undefined set none. `value` and `checked` set the property.
+ * @param {...(Child | Child[])} children
+ * @returns {HTMLElementTagNameMap[Tag]}
+ */
+export function h(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === false || value === null || value === undefined) continue;
+    if (typeof value === "function" && name.startsWith("on")) {
+      element.addEventListener(name.slice(2), /** @type {EventListener} */ (value));
+    } else if (name === "value" || name === "checked") {
+      Reflect.set(element, name, value);
+    } else {
+      element.setAttribute(name, value === true ? "" : String(value));
+    }
+  }
+  append(element, ...children);
+  return element;
+}
+
+/**
+ * Puts children at the end of an element.
+ *
+ * @param {Element} element
+ * @param {...(Child | Child[])} children
+ */
+export function append(element, ...children) {
+  for (const child of children.flat()) {
+    if (child === false || child === null || child === undefined) continue;
+    element.append(typeof child === "number" ? String(child) : child);
+  }
+}
+
+/**
+ * Returns the element with an id, which must be there.
+ *
+ * @template {Element} [T=HTMLElement]
+ * @param {string} id
+ * @returns {T}
+ */
+export function byId(id) {
+  const found = document.getElementById(id);
+  if (!found) throw new Error(`The page has no element #${id}`);
+  return /** @type {T} */ (/** @type {unknown} */ (found));
+}
+
+/**
+ * Says something to screen readers, in the page's live region with the id "announcer".
+ *
+ * @param {string} text
+ */
+export function announce(text) {
+  const region = byId("announcer");
+  region.textContent = "";
+  // A text that stays the same is not read again; the empty one between makes it another.
+  requestAnimationFrame(() => {
+    region.textContent = text;
+  });
+}
+
+/**
+ * Puts text on the clipboard and says so on the button for a moment.
+ *
+ * @param {HTMLElement} button
+ * @param {string} text
+ */
+export async function copy(button, text) {
+  const before = button.textContent ?? "";
+  try {
+    await writeToClipboard(text);
+    button.textContent = "Copied";
+    announce("Copied");
+  } catch {
+    button.textContent = "Not copied";
+    announce("The browser did not allow to copy");
+  }
+  setTimeout(() => {
+    button.textContent = before;
+  }, 1500);
+}
+
+/** @param {string} text */
+async function writeToClipboard(text) {
+  if (navigator.clipboard) {
+    await navigator.clipboard.writeText(text);
+    return;
+  }
+  // Pages over plain HTTP have no clipboard, but for localhost.
+  const area = h("textarea", { class: "visually-hidden", "aria-hidden": "true", value: text });
+  document.body.append(area);
+  area.select();
+  const done = document.execCommand("copy");
+  area.remove();
+  if (!done) throw new Error("not allowed");
+}

@@ -1,0 +1,1 @@
+export declare function deepCompareStrict(a: any, b: any): boolean;

@@ -1,0 +1,1 @@
+export declare const format: Record<string, (s: string) => boolean>;

@@ -1,0 +1,1 @@
+export declare function ucs2length(s: string): number;

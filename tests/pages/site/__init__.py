@@ -1,0 +1,1 @@
+"""A site with the pages, with and without DEBUG, for a browser."""
