@@ -230,7 +230,7 @@ class _Draft:
     def _read(self, consumer: Any) -> None:
         options = Options.resolve(consumer, get_plan(consumer, AsyncJsonWebsocketConsumer))
         own, asks_classes = describe_authenticator(consumer.authenticator_class)
-        security = (own,) if own else ()
+        security: tuple[SecurityScheme, ...] = (own,) if own else ()
         refuses_anonymous = False
         if asks_classes:
             security += describe_security(
