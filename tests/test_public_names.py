@@ -50,8 +50,8 @@ PUBLIC = {
         "undrain",
     },
     "chanx.admin": {"disconnect_users"},
-    "chanx.asyncapi": {"documented"},
     "chanx.codes": {"CloseCode", "close_code_for_status"},
+    "chanx.description": {"documented"},
     "chanx.exceptions": {
         "BrokerError",
         "BrokerTimeout",
