@@ -90,7 +90,7 @@ def name_type(schema: Any, definitions: Mapping[str, Schema], depth: int = 0) ->
     if isinstance(schema.get("allOf"), list):
         return " and ".join(dict.fromkeys(map(name, schema["allOf"]))) or "anything"
     if "const" in schema:
-        return _TYPES.get(type(schema["const"]), "anything")
+        return write_value(schema["const"])
     if "enum" in schema and "type" not in schema:
         return _join(list(dict.fromkeys(_TYPES[type(each)] for each in schema["enum"])), False)
     kind = schema.get("type")
@@ -124,8 +124,6 @@ def _join(parts: list[str], is_nullable: bool) -> str:
 def get_facts(schema: Schema, *, with_default: bool = True) -> tuple[Fact, ...]:
     """Return what a schema allows, as far as it is not said by its type."""
     found: list[Fact] = []
-    if "const" in schema:
-        found.append(Fact("always", (write_value(schema["const"]),)))
     if isinstance(schema.get("enum"), list):
         values = [write_value(each) for each in schema["enum"]]
         more = (f"and {len(values) - _MAX_VALUES} more",) if len(values) > _MAX_VALUES else ()

@@ -6,16 +6,29 @@ from typing import Any, Final
 
 __all__ = ["write_javascript", "write_python"]
 
-_MAX_LINE: Final = 60
+_MAX_LINE: Final = 48
 """Characters of an expression beyond which it takes several lines."""
 
 
-def write_javascript(value: Any, indent: int) -> str:
-    """Return a value as JavaScript; lines but the first are set in by so many spaces more."""
+def write_javascript(value: Any, indent: int = 0) -> str:
+    """Return a value as JSON, which is JavaScript too; what fits into a line takes one.
+
+    Lines but the first are set in by ``indent`` spaces more.
+    """
     text = json.dumps(value, ensure_ascii=False)
-    if len(text) <= _MAX_LINE:
+    if len(text) <= _MAX_LINE or not isinstance(value, dict | list) or not value:
         return text
-    return json.dumps(value, ensure_ascii=False, indent=2).replace("\n", "\n" + " " * indent)
+    opened, closed = "{}" if isinstance(value, dict) else "[]"
+    inner = " " * (indent + 2)
+    if isinstance(value, dict):
+        parts = [
+            f"{inner}{json.dumps(key, ensure_ascii=False)}: {write_javascript(each, indent + 2)}"
+            for key, each in value.items()
+        ]
+    else:
+        parts = [inner + write_javascript(each, indent + 2) for each in value]
+    body = ",\n".join(parts)
+    return f"{opened}\n{body}\n{' ' * indent}{closed}"
 
 
 def write_python(value: Any, indent: int) -> str:

@@ -1,6 +1,5 @@
 """What the reference page shows, ready to be laid out: a template makes no decisions."""
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,7 +9,8 @@ from chanx.description.endpoints import Description, Endpoint, Parameter
 from chanx.description.messages import MessageDescription
 from chanx.reference.facts import Fact, get_facts, get_title, name_type
 from chanx.reference.identifiers import Identifiers, make_schema_id
-from chanx.reference.snippets import Snippet, make_snippets
+from chanx.reference.literals import write_javascript
+from chanx.reference.snippets import Snippet, make_snippets, name_token
 from chanx.reference.text import Block, Span, parse_spans, parse_text
 from chanx.reference.tree import Row, Trees
 
@@ -29,6 +29,15 @@ _FEW: Final = 24
 """Messages of a page that shows them unfolded."""
 _MANY: Final = 150
 """Messages beyond which schemas are shown once, and not within every message."""
+
+
+_PLACES: Final = {
+    "cookie": "cookie",
+    "header": "header",
+    "subprotocol": "subprotocol",
+    "query": "query string",
+    "message": "first message",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +79,10 @@ class ParameterRow:
 
 @dataclass(frozen=True, slots=True)
 class SecurityRow:
-    """A way to prove who one is."""
+    """A kind of credentials, and the places where they may stand, each with a text."""
 
     label: str
-    where: str
-    description: tuple[Block, ...]
+    ways: tuple[tuple[str, tuple[Block, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +148,7 @@ class _Maker:
             if len(own) <= _MANY
             else Trees(description.definitions, depth=1, size=40)
         )
-        self._rows: dict[str, tuple[Row, ...]] = {}
+        self._rows: dict[tuple[str, bool], tuple[Row, ...]] = {}
         self._standard: dict[tuple[str, str], MessageSection] = {}
 
     def make(self) -> Reference:
@@ -204,19 +212,20 @@ class _Maker:
             source=message.source,
             summary=parse_spans(message.summary),
             description=parse_text(message.description),
-            rows=self._make_rows(message.schema),
+            rows=self._make_rows(message.schema, is_received=way == "receive"),
             examples=_write_examples(message),
             problems=message.problems,
             is_deprecated=message.is_deprecated,
             is_open=self._is_small and message.source != "chanx",
         )
 
-    def _make_rows(self, schema: str | None) -> tuple[Row, ...]:
+    def _make_rows(self, schema: str | None, *, is_received: bool) -> tuple[Row, ...]:
         if schema is None:
             return ()
-        if schema not in self._rows:
-            self._rows[schema] = self._trees.make(schema)
-        return self._rows[schema]
+        key = (schema, is_received)
+        if key not in self._rows:
+            self._rows[key] = self._trees.make(schema, is_received=is_received)
+        return self._rows[key]
 
     def _make_parameter(self, parameter: Parameter) -> ParameterRow:
         description = parameter.description
@@ -244,7 +253,7 @@ class _Maker:
                     type=str(definition.get("type", "")),
                     description=parse_text(text) if isinstance(text, str) else (),
                     facts=get_facts(definition, with_default=False),
-                    rows=self._trees.make(name, depth=0),
+                    rows=self._trees.make(name, depth=0, is_received=name.endswith("-Output")),
                 )
         yield from sorted(done.values(), key=lambda each: each.title.lower())
 
@@ -257,8 +266,7 @@ def _list_messages(endpoints: Iterable[Endpoint]) -> Iterator[MessageDescription
 
 def _write_examples(message: MessageDescription) -> tuple[ExampleText, ...]:
     return tuple(
-        ExampleText(each.name, json.dumps(each.content, indent=2, ensure_ascii=False))
-        for each in message.examples
+        ExampleText(each.name, write_javascript(each.content)) for each in message.examples
     )
 
 
@@ -273,20 +281,17 @@ def _split_path(endpoint: Endpoint) -> tuple[Span, ...]:
 
 def _describe_security(endpoint: Endpoint) -> Iterator[SecurityRow]:
     labels = {"session": "Session", "basic": "User name and password"}
-    places = {
-        "cookie": "cookie",
-        "header": "header",
-        "subprotocol": "subprotocol",
-        "query": "query string",
-        "message": "first message",
-    }
+    found: dict[str, list[tuple[str, tuple[Block, ...]]]] = {}
     for scheme in endpoint.security:
-        token = "JSON Web Token" if scheme.is_jwt else f"{scheme.scheme or ''} token".strip()
-        label = token if scheme.kind == "token" else labels.get(scheme.kind, scheme.name)
-        where = places.get(scheme.location or "", "")
-        if scheme.parameter and scheme.location in ("cookie", "header", "query"):
+        label = (
+            name_token(scheme) if scheme.kind == "token" else labels.get(scheme.kind, scheme.name)
+        )
+        where = _PLACES.get(scheme.location or "", "")
+        if scheme.location in ("cookie", "header"):
             where = f"{where} {scheme.parameter}"
-        yield SecurityRow(label, where, parse_text(scheme.description))
+        found.setdefault(label, []).append((where, parse_text(scheme.description)))
+    for label, ways in found.items():
+        yield SecurityRow(label, tuple(ways))
 
 
 def _title_schema(name: str, definition: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ from chanx.description.security import SecurityScheme
 from chanx.integrations.credentials import BEARER_PREFIX
 from chanx.reference.literals import write_javascript, write_python
 
-__all__ = ["Snippet", "make_example_url", "make_snippets"]
+__all__ = ["Snippet", "make_example_url", "make_snippets", "name_token"]
 
 Language = Literal["JavaScript", "Python"]
 
@@ -86,32 +86,34 @@ class _Maker:
             yield self._make_browser("No login", "In any page that may open sockets here.")
         for scheme, place in self._list_tokens(_BROWSER_ORDER):
             note = "It asks for the token. Your own code has it from where users log in."
-            yield self._make_browser(self._name_token(scheme), note, scheme, place)
+            yield self._make_browser(name_token(scheme), note, scheme, place)
 
     def _make_browser(
         self, label: str, note: str, scheme: SecurityScheme | None = None, place: str = ""
     ) -> Snippet:
         lines = self._comment("//")
-        url = json.dumps(self._url, ensure_ascii=False)
+        lines.append(f"let url = {json.dumps(self._url, ensure_ascii=False)};")
         protocols = '["chanx"]'
+        token = ""
         if scheme is not None:
-            lines.append('const token = prompt("Token:");')
-            token = self._prefix(scheme)
-            token = f"`{token}${{token}}`" if token else "token"
+            prefix = self._prefix(scheme)
+            token = f'"{prefix}" + prompt("Token:")' if prefix else 'prompt("Token:")'
+            lines.append(f"const token = {token};")
         match place:
             case "subprotocol":
                 lines += [
-                    f"const encoded = btoa({token})",
-                    '  .replace(/\\+/g, "-").replace(/\\//g, "_").replace(/=+$/, "");',
+                    'const encoded = btoa(token).replace(/=+$/, "")',
+                    '  .replace(/\\+/g, "-").replace(/\\//g, "_");',
                 ]
-                protocols = f'["chanx", `{BEARER_PREFIX}${{encoded}}`]'
+                protocols = f'["chanx", "{BEARER_PREFIX}" + encoded]'
             case "query":
-                lines.append(f"const query = new URLSearchParams({{ token: {token} }});")
-                url = f"`{self._url}?${{query}}`"
-        lines.append(f"const socket = new WebSocket({url}, {protocols});")
+                lines.append('url += "?token=" + encodeURIComponent(token);')
+        if place != "query":
+            lines = [line.replace("let url", "const url", 1) for line in lines]
+        lines.append(f"const socket = new WebSocket(url, {protocols});")
         sent = []
         if place == "message":
-            sent.append(self._write_authenticate(token, 2))
+            sent.append(self._write_authenticate("token", 2))
         if self._message is not None:
             sent.append(write_javascript(self._message, 2))
         if sent:
@@ -119,8 +121,12 @@ class _Maker:
             lines += [f"  socket.send(JSON.stringify({each}));" for each in sent]
             lines.append("};")
         lines += [
-            "socket.onmessage = (event) => console.log(JSON.parse(event.data));",
-            'socket.onclose = (event) => console.log("closed", event.code, event.reason);',
+            "socket.onmessage = (event) => {",
+            "  console.log(JSON.parse(event.data));",
+            "};",
+            "socket.onclose = (event) => {",
+            '  console.log("closed", event.code, event.reason);',
+            "};",
             "// When you have seen enough: socket.close();",
         ]
         return Snippet("JavaScript", label, note, "\n".join(lines) + "\n")
@@ -136,7 +142,7 @@ class _Maker:
         """Yield what runs anywhere, in the order of the ways in."""
         for scheme, place in self._list_tokens(_PROGRAM_ORDER):
             note = "The token comes from the environment variable TOKEN."
-            yield self._make_program(self._name_token(scheme), note, scheme, place)
+            yield self._make_program(name_token(scheme), note, scheme, place)
         if basic := self._find("basic"):
             note = "Name and password come from USER_NAME and PASSWORD in the environment."
             yield self._make_program("User name and password", note, basic, "header")
@@ -152,11 +158,10 @@ class _Maker:
     ) -> Snippet:
         kind = scheme.kind if scheme else ""
         needs_base64 = kind == "basic" or place == "subprotocol"
-        has_parts = scheme is not None
         modules = {
             "base64": needs_base64,
             "json": self._message is not None or place == "message",
-            "os": has_parts,
+            "os": scheme is not None,
         }
         lines = ["# pip install websockets"]
         lines += [f"import {name}" for name, is_used in modules.items() if is_used]
@@ -187,19 +192,17 @@ class _Maker:
             yield 'headers = {"Authorization": f"Basic {credentials}"}'
             return
         if place == "cookie":
-            yield (f'headers = {{"Cookie": f"{scheme.parameter}={{os.environ[\'SESSION\']}}"}}')
+            yield 'session = os.environ["SESSION"]'
+            yield f'headers = {{"Cookie": f"{scheme.parameter}={{session}}"}}'
             return
+        prefix = "" if place == "header" else self._prefix(scheme)
+        start = f'"{prefix}" + ' if prefix else ""
+        yield f'token = {start}os.environ["TOKEN"]'
         if place == "header":
-            yield (f'headers = {{"Authorization": f"{scheme.scheme} {{os.environ[\'TOKEN\']}}"}}')
-            return
-        prefix = self._prefix(scheme)
-        yield (
-            f'token = "{prefix}" + os.environ["TOKEN"]'
-            if prefix
-            else ('token = os.environ["TOKEN"]')
-        )
-        if place == "subprotocol":
-            yield 'encoded = base64.urlsafe_b64encode(token.encode()).decode().rstrip("=")'
+            yield f'headers = {{"Authorization": f"{scheme.scheme} {{token}}"}}'
+        elif place == "subprotocol":
+            yield "encoded = base64.urlsafe_b64encode(token.encode()).decode()"
+            yield 'encoded = encoded.rstrip("=")'
             yield f'bearer = f"{BEARER_PREFIX}{{encoded}}"'
         elif place == "query":
             yield 'url += f"?token={quote(token)}"'
@@ -219,18 +222,19 @@ class _Maker:
         yield "            while True:"
         yield f"                print(socket.recv(timeout={_QUIET}))"
         yield "        except TimeoutError:"
-        yield f"            pass  # nothing for {_QUIET} seconds; the block closes the connection"
+        yield f"            pass  # nothing for {_QUIET} seconds: close"
         yield "        except ConnectionClosed:"
         yield '            print("closed", socket.close_code, socket.close_reason)'
         yield "except InvalidStatus as error:"
-        yield '    print("refused", error.response.status_code, error.response.body.decode())'
+        yield '    print("refused", error.response.status_code)'
+        yield '    print((error.response.body or b"").decode())'
 
     # --- of both ----------------------------------------------------------------------------------
 
     def _comment(self, mark: str) -> list[str]:
         if not self._names:
             return []
-        return [f"{mark} The address has examples in it: put in your own {self._names}."]
+        return [f"{mark} In the address, put in your own: {self._names}"]
 
     def _has(self, kind: str) -> bool:
         return self._find(kind) is not None
@@ -269,8 +273,13 @@ class _Maker:
         is_first = self._get_families()[0] == (scheme.scheme, scheme.is_jwt)
         return "" if is_first else f"{scheme.scheme} "
 
-    def _name_token(self, scheme: SecurityScheme) -> str:
-        return "JSON Web Token" if scheme.is_jwt else f"{scheme.scheme or ''} token".strip()
+
+def name_token(scheme: SecurityScheme) -> str:
+    """Return what people call a token."""
+    if scheme.is_jwt:
+        return "JSON Web Token"
+    word = scheme.scheme or ""
+    return "Token" if word.lower() in ("", "token") else f"{word} token"
 
 
 def _replace_token(content: Any, token: str) -> Any:

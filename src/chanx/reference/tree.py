@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from chanx.reference.facts import (
     Fact,
@@ -21,6 +21,7 @@ __all__ = ["Row", "Trees"]
 _MAX_DEPTH: Final = 12
 _MAX_OPTIONS: Final = 12
 """A union of more has a link for each, instead of its fields."""
+_EACH: Final = ("each item", "each key")
 _ANNOTATIONS: Final = ("description", "default", "deprecated", "examples")
 
 
@@ -28,13 +29,13 @@ _ANNOTATIONS: Final = ("description", "default", "deprecated", "examples")
 class Row:
     """A field, an item, or one of several kinds that a value may be of.
 
-    ``is_required``: None for what is no field. ``link``: the identifier of the definition,
-    where it is shown elsewhere. ``label``: what the children are.
+    ``presence``: what is to be said of whether a field is there. ``link``: the identifier of the
+    definition, where it is shown elsewhere. ``label``: what the children are.
     """
 
     name: str
     type: str
-    is_required: bool | None = None
+    presence: Literal["", "required", "not always there"] = ""
     is_deprecated: bool = False
     description: tuple[Block, ...] = ()
     facts: tuple[Fact, ...] = ()
@@ -59,13 +60,18 @@ class Trees:
         self._depth = depth
         self._size = size
         self._left = 0
+        self._is_received = False
         self.linked: dict[str, None] = {}
 
-    def make(self, name: str, *, depth: int | None = None) -> tuple[Row, ...]:
+    def make(
+        self, name: str, *, depth: int | None = None, is_received: bool = False
+    ) -> tuple[Row, ...]:
         """Return the rows of a definition: its fields, or what else it is made of.
 
-        ``depth``: as for all, unless it is given.
+        ``depth``: as for all, unless it is given. ``is_received``: clients read it, and want to
+        know which fields may be missing; else they write it, and want to know which may not.
         """
+        self._is_received = is_received
         before, self._depth = self._depth, self._depth if depth is None else depth
         self._left = self._size
         schema = self._definitions.get(name, {})
@@ -80,6 +86,7 @@ class Trees:
     def make_fields(self, schema: Schema) -> tuple[Row, ...]:
         """Return the rows of a schema that is no definition."""
         self._left = self._size
+        self._is_received = False
         stack: tuple[str, ...] = ()
         if (reference := get_reference(schema)) is not None:
             stack = (reference,)
@@ -95,29 +102,40 @@ class Trees:
         level: int,
     ) -> Row:
         self._left -= 1
-        found, stack, link = self._resolve(schema, stack)
-        is_recursive = link is not None and link in stack
+        found, stack, name_of_link = self._resolve(schema, stack)
+        is_recursive = name_of_link is not None and name_of_link in stack
+        link = None if name_of_link is None else make_schema_id(name_of_link)
         children: tuple[Row, ...] = ()
         label = ""
-        if link is not None:
-            self.linked[link] = None
+        if name_of_link is not None:
+            self.linked[name_of_link] = None
         elif level < _MAX_DEPTH:
             children, label = self._make_children(found, stack, level + 1)
+            if len(children) == 1 and children[0].name in _EACH and children[0].link:
+                # The type of an array names its items: that can be the link.
+                link, is_recursive, children = children[0].link, children[0].is_recursive, ()
         given = schema.get("description") if isinstance(schema, Mapping) else None
         text = given or found.get("description")
         return Row(
             name=name,
             type=name_type(schema, self._definitions),
-            is_required=is_required,
+            presence=self._get_presence(is_required),
             is_deprecated=found.get("deprecated") is True,
             description=parse_text(text) if isinstance(text, str) else (),
-            facts=() if link else get_facts(found, with_default=is_required is False),
-            link=None if link is None else make_schema_id(link),
+            facts=() if name_of_link else get_facts(found, with_default=is_required is False),
+            link=link,
             is_recursive=is_recursive,
             label=label,
             children=children,
             is_open=level == 0,
         )
+
+    def _get_presence(
+        self, is_required: bool | None
+    ) -> Literal["", "required", "not always there"]:
+        if is_required is None or is_required is self._is_received:
+            return ""
+        return "required" if is_required else "not always there"
 
     def _resolve(
         self, schema: Any, stack: tuple[str, ...]
@@ -198,19 +216,19 @@ class Trees:
                 for number, each in enumerate(schema["prefixItems"])
             ]
             return tuple(rows), _count(rows, "item")
-        for key, name, label in (("items", "item", "Items"), ("additionalProperties", "key", "")):
+        for key, name in zip(("items", "additionalProperties"), _EACH, strict=True):
             if self._is_structured(schema.get(key)):
-                return self._make_inner(schema[key], f"each {name}", label, stack, level)
+                return self._make_inner(schema[key], name, stack, level)
         return (), ""
 
     def _make_inner(
-        self, schema: Any, name: str, label: str, stack: tuple[str, ...], level: int
+        self, schema: Any, name: str, stack: tuple[str, ...], level: int
     ) -> tuple[tuple[Row, ...], str]:
         """Return the fields of each item; or a row for it, where it is no object."""
         row = self._make_row(name, schema, None, stack, level)
         if row.children and row.label.endswith(("field", "fields")) and not row.facts:
             return row.children, f"{row.label} of {name}"
-        return (row,), label or "Values"
+        return (row,), "Items" if name == _EACH[0] else "Values"
 
     def _find_options(self, schema: Schema) -> list[Any]:
         options, _ = get_options(schema)

@@ -79,7 +79,7 @@ function collect() {
       head: { element: head, text: read(head) },
       items: items.map((each) => ({ element: each, text: read(each) })),
       parts: others,
-      link: document.querySelector(`.links a[href="#${CSS.escape(element.id)}"]`),
+      link: document.querySelector(`.links > li > a[href="#${CSS.escape(element.id)}"]`),
     };
   });
 }
