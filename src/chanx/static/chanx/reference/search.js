@@ -196,7 +196,8 @@ function tell(found, isSearch) {
   const count = byId("search-count");
   nothing.hidden = !isSearch || found.chapters > 0;
   nothing.textContent = "Nothing on this page matches. Try fewer or shorter words.";
-  const text = `${say(found.items, "match", "matches")} in ${say(found.chapters, "section", "sections")}`;
+  const places = say(found.chapters, "section", "sections");
+  const text = found.items ? `${say(found.items, "match", "matches")} in ${places}` : places;
   count.textContent = isSearch ? (found.chapters ? text : "Nothing found") : "";
   announce(isSearch ? (found.chapters ? text : "Nothing found") : "Search cleared");
 }
