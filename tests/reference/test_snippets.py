@@ -75,7 +75,7 @@ def make(
     }
     if transports:
         options["token_transports"] = transports
-    consumer = type("ThingConsumer", (Consumer,), options)
+    consumer: Any = type("ThingConsumer", (Consumer,), options)
     [endpoint] = describe_routes(path("things/<str:name>/", consumer.as_asgi())).endpoints
     return make_snippets(endpoint, server)
 

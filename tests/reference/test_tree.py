@@ -163,7 +163,7 @@ def test_schema_that_refers_to_itself_ends_in_a_link() -> None:
 
 
 def test_schemas_that_refer_to_each_other_end() -> None:
-    definitions = {
+    definitions: dict[str, Any] = {
         "A": {"properties": {"b": {"$ref": "#/$defs/B"}}},
         "B": {"anyOf": [{"$ref": "#/$defs/A"}, {"$ref": "#/$defs/C"}]},
         "C": {"allOf": [{"$ref": "#/$defs/C"}]},

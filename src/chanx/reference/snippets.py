@@ -105,7 +105,8 @@ class _Maker:
                     'const encoded = btoa(token).replace(/=+$/, "")',
                     '  .replace(/\\+/g, "-").replace(/\\//g, "_");',
                 ]
-                protocols = f'["chanx", "{BEARER_PREFIX}" + encoded]'
+                lines.append(f'const protocols = ["chanx", "{BEARER_PREFIX}" + encoded];')
+                protocols = "protocols"
             case "query":
                 lines.append('url += "?token=" + encodeURIComponent(token);')
         if place != "query":
@@ -175,14 +176,14 @@ class _Maker:
             *self._comment("#"),
             f"url = {json.dumps(self._url, ensure_ascii=False)}",
         ]
-        options = ['subprotocols=["chanx"]']
+        options = ["url", 'subprotocols=["chanx"]']
         if scheme is not None:
             lines += self._write_credentials(scheme, place)
         if place in ("header", "cookie"):
             options.append("additional_headers=headers")
         elif place == "subprotocol":
-            options = ['subprotocols=["chanx", bearer]']
-        lines += ["", *self._write_conversation(place, ", ".join(options))]
+            options = ["url", 'subprotocols=["chanx", bearer]']
+        lines += ["", *self._write_conversation(place, options)]
         return Snippet("Python", label, note, "\n".join(lines) + "\n")
 
     def _write_credentials(self, scheme: SecurityScheme, place: str) -> Iterator[str]:
@@ -207,9 +208,14 @@ class _Maker:
         elif place == "query":
             yield 'url += f"?token={quote(token)}"'
 
-    def _write_conversation(self, place: str, options: str) -> Iterator[str]:
+    def _write_conversation(self, place: str, options: list[str]) -> Iterator[str]:
         yield "try:"
-        yield f"    with connect(url, {options}) as socket:"
+        if len(options) > 2:
+            yield "    with connect("
+            yield from (f"        {option}," for option in options)
+            yield "    ) as socket:"
+        else:
+            yield f"    with connect({', '.join(options)}) as socket:"
         yield "        try:"
         if place == "message":
             content = _replace_token(self._authenticate, _PLACEHOLDER)
@@ -259,7 +265,7 @@ class _Maker:
                 places.pop("message", None)
             place = next((each for each in order if each in places), None)
             if place is not None:
-                yield places[place], place  # type: ignore[index]  # a place is a location
+                yield places[place], place
 
     def _get_families(self) -> list[tuple[str | None, bool]]:
         tokens = (each for each in self._endpoint.security if each.kind == "token")

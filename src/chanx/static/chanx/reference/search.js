@@ -30,7 +30,13 @@ export function addSearch() {
       for (const [fold, isOpen] of before) fold.open = isOpen;
       before = null;
     }
+    for (const link of /** @type {NodeListOf<HTMLAnchorElement>} */ (
+      document.querySelectorAll(".sub a")
+    )) {
+      if (link.parentElement) link.parentElement.hidden = isHidden(link);
+    }
     mark(groups, terms);
+    if (terms.length) scrollTo({ top: 0 });
     tell(found, terms.length > 0);
   };
 
@@ -61,6 +67,11 @@ export function addSearch() {
     target.scrollIntoView();
   });
   if (field.value) search(); // kept by the browser over a reload
+}
+
+/** @param {HTMLAnchorElement} link */
+function isHidden(link) {
+  return document.getElementById(decodeURIComponent(link.hash.slice(1)))?.hidden ?? false;
 }
 
 /** @returns {Group[]} */
@@ -124,6 +135,8 @@ function apply(groups, terms) {
     const matching = group.items.filter(hasAll);
     const isShown = inHead || matching.length > 0;
     group.element.hidden = !isShown;
+    // Only messages match: of the rest the name is enough.
+    group.element.classList.toggle("narrowed", !inHead);
     if (group.link?.parentElement) group.link.parentElement.hidden = !isShown;
     for (const item of group.items) item.element.hidden = !inHead && !matching.includes(item);
     for (const part of group.parts) part.hidden = !inHead && !part.matches("h3");
