@@ -112,11 +112,10 @@ class _Maker:
         if place != "query":
             lines = [line.replace("let url", "const url", 1) for line in lines]
         lines.append(f"const socket = new WebSocket(url, {protocols});")
-        sent = []
-        if place == "message":
-            sent.append(self._write_authenticate("token", 2))
+        sent = [self._write_authenticate("token", 2)] if place == "message" else []
         if self._message is not None:
-            sent.append(write_javascript(self._message, 2))
+            lines.append(f"const message = {write_javascript(self._message)};")
+            sent.append("message")
         if sent:
             lines.append("socket.onopen = () => {")
             lines += [f"  socket.send(JSON.stringify({each}));" for each in sent]
@@ -183,6 +182,8 @@ class _Maker:
             options.append("additional_headers=headers")
         elif place == "subprotocol":
             options = ["url", 'subprotocols=["chanx", bearer]']
+        if self._message is not None:
+            lines.append(f"message = {write_python(self._message)}")
         lines += ["", *self._write_conversation(place, options)]
         return Snippet("Python", label, note, "\n".join(lines) + "\n")
 
@@ -224,7 +225,7 @@ class _Maker:
         if self._tells_first:
             yield "            print(socket.recv())  # whether you got in"
         if self._message is not None:
-            yield f"            socket.send(json.dumps({write_python(self._message, 12)}))"
+            yield "            socket.send(json.dumps(message))"
         yield "            while True:"
         yield f"                print(socket.recv(timeout={_QUIET}))"
         yield "        except TimeoutError:"
