@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 from rest_framework.authentication import (
     BasicAuthentication,
     SessionAuthentication,
@@ -19,6 +20,7 @@ from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework_simplejwt.authentication import JWTAuthentication
 from websockets.sync.server import Server, ServerConnection, serve
 
+from chanx.description import documented
 from chanx.reference.literals import write_javascript, write_python
 from chanx.reference.snippets import Snippet, make_snippets
 from chanx.routing import path
@@ -242,3 +244,22 @@ def test_note_names_the_environment_that_is_read() -> None:
                 assert (f'["{name}"]' in snippet.code.replace("'", '"')) == (
                     name in snippet.note.replace(".", "").split()
                 )
+
+
+class Query(BaseModel):
+    since: int
+    kinds: list[str]
+    limit: int = 5
+
+
+def test_query_has_what_is_required(recorder: Recorder) -> None:
+    options = {
+        "authentication_classes": [TokenAuthentication],
+        "token_transports": ["query"],
+        "permission_classes": [IsAuthenticated],
+    }
+    consumer: Any = documented(query=Query)(type("ThingConsumer", (Consumer,), options))
+    [endpoint] = describe_routes(path("things/", consumer.as_asgi())).endpoints
+    run_python(choose(make_snippets(endpoint, recorder.url), "Python", "Token"), TOKEN=TOKEN)
+    [handshake] = recorder.handshakes
+    assert handshake.path == "/things/?since=1&kinds=string&token=se/cr%3Fet"

@@ -138,6 +138,7 @@ def test_what_it_says_of_endpoints() -> None:
         "erase or wipe",
         "EraseMessage has an example (number 3) that does not validate",
         "Half of the width.",
+        "Query parameters",
         "This consumer is not of chanx ( tests.description.site.PlainConsumer )",
         "Subprotocols: chanx , chanx.heartbeat",
         "The consumer may send others",

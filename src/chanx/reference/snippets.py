@@ -5,12 +5,13 @@ of the page that it runs on, or asks.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from chanx.description.endpoints import Endpoint
+from chanx.description.examples import NoExample, make_example
 from chanx.description.security import SecurityScheme
 from chanx.integrations.credentials import BEARER_PREFIX
 from chanx.reference.literals import write_javascript, write_python
@@ -38,12 +39,35 @@ class Snippet:
 
 
 def make_example_url(endpoint: Endpoint, server: str) -> str:
-    """Return the address of an endpoint, with the examples of its parameters in it."""
+    """Return the address of an endpoint, with the examples of its parameters in it.
+
+    Of the query those are there that are required.
+    """
     path = endpoint.path
     for parameter in endpoint.parameters:
         value = quote(parameter.example or parameter.name, safe="/")
         path = path.replace(f"{{{parameter.name}}}", value)
-    return server + quote(path, safe="/%:@!$&'()*+,;=~")
+    query = _make_example_query(endpoint.query) if endpoint.query else ""
+    return server + quote(path, safe="/%:@!$&'()*+,;=~") + (f"?{query}" if query else "")
+
+
+def _make_example_query(schema: Mapping[str, Any]) -> str:
+    required = schema.get("required", ())
+    properties = {name: schema["properties"][name] for name in required}
+    try:
+        values = make_example({**schema, "properties": properties}, lambda _: [])
+    except NoExample:
+        return ""
+    texts = {
+        name: [_write_query_value(each) for each in (value if isinstance(value, list) else [value])]
+        for name, value in values.items()
+        if name in properties
+    }
+    return urlencode(texts, doseq=True)
+
+
+def _write_query_value(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def make_snippets(endpoint: Endpoint, server: str) -> tuple[Snippet, ...]:
@@ -60,6 +84,7 @@ class _Maker:
     def __init__(self, endpoint: Endpoint, url: str) -> None:
         self._endpoint = endpoint
         self._url = url
+        self._join = "&" if "?" in url else "?"
         examples = (
             message.examples[0].content
             for message in endpoint.incoming
@@ -108,7 +133,7 @@ class _Maker:
                 lines.append(f'const protocols = ["chanx", "{BEARER_PREFIX}" + encoded];')
                 protocols = "protocols"
             case "query":
-                lines.append('url += "?token=" + encodeURIComponent(token);')
+                lines.append(f'url += "{self._join}token=" + encodeURIComponent(token);')
         if place != "query":
             lines = [line.replace("let url", "const url", 1) for line in lines]
         lines.append(f"const socket = new WebSocket(url, {protocols});")
@@ -207,7 +232,7 @@ class _Maker:
             yield 'encoded = encoded.rstrip("=")'
             yield f'bearer = f"{BEARER_PREFIX}{{encoded}}"'
         elif place == "query":
-            yield 'url += f"?token={quote(token)}"'
+            yield f'url += f"{self._join}token={{quote(token)}}"'
 
     def _write_conversation(self, place: str, options: list[str]) -> Iterator[str]:
         yield "try:"
