@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-
 from pydantic import BaseModel
 
 from chanx.description import documented

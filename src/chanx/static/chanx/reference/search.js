@@ -36,6 +36,7 @@ export function addSearch() {
       if (link.parentElement) link.parentElement.hidden = isHidden(link);
     }
     mark(groups, terms);
+    byId("main").classList.toggle("searching", terms.length > 0);
     if (terms.length) scrollTo({ top: 0 });
     tell(found, terms.length > 0);
   };
