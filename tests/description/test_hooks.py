@@ -19,7 +19,9 @@ class Plain:
     """Not decorated."""
 
 
-@documented(summary="S", description="D", tags=["a", "b"], deprecated=True, hidden=True, query=Query)
+@documented(
+    summary="S", description="D", tags=["a", "b"], deprecated=True, hidden=True, query=Query
+)
 class Decorated:
     """Decorated."""
 
