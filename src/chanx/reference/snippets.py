@@ -298,12 +298,8 @@ class _Maker:
         return list(dict.fromkeys((each.scheme, each.is_jwt) for each in tokens))
 
     def _prefix(self, scheme: SecurityScheme) -> str:
-        """Return what stands before a token that comes in no header.
-
-        A bare one has the scheme of the first class that takes tokens.
-        """
-        is_first = self._get_families()[0] == (scheme.scheme, scheme.is_jwt)
-        return "" if is_first else f"{scheme.scheme} "
+        """Return what stands before a token that comes in no header."""
+        return f"{scheme.scheme} " if scheme.needs_scheme else ""
 
 
 def name_token(scheme: SecurityScheme) -> str:
