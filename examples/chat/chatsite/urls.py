@@ -17,4 +17,5 @@ urlpatterns = [
     path("logout/", LogoutView.as_view(), name="logout"),  # POST only, since Django 5
     path("api/token/", obtain_auth_token, name="token"),
     path("admin/", admin.site.urls),
+    path("chanx/", include("chanx.urls")),
 ]

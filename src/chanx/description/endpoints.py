@@ -24,10 +24,16 @@ from chanx.description.messages import (
     split_text,
 )
 from chanx.description.patterns import make_text
-from chanx.description.schemas import Message
-from chanx.description.security import SecurityScheme, describe_security, needs_login
+from chanx.description.schemas import Message, describe_error, make_query_schema
+from chanx.description.security import (
+    SecurityScheme,
+    describe_authenticator,
+    describe_security,
+    needs_login,
+)
 from chanx.engine.aliases import KeyNames
 from chanx.generic.plan import Options, get_plan
+from chanx.generic.subprotocols import HEARTBEAT, PROTOCOL
 from chanx.generic.websocket import AsyncJsonWebsocketConsumer
 from chanx.integrations.discovery import PathParameter, Route, get_routes
 from chanx.messages.base import get_actions
@@ -79,6 +85,11 @@ class Endpoint:
     path: str
     consumer: str
     parameters: tuple[Parameter, ...] = ()
+    query: Mapping[str, Any] | None = None
+    """A schema of type "object" whose properties are the query parameters; None: not known.
+
+    It refers to no definitions. Its names are never changed by CAMELIZE.
+    """
     is_described: bool = True
     summary: str = ""
     description: str = ""
@@ -185,12 +196,12 @@ class _Draft:
             tags=texts.tags,
             is_deprecated=texts.is_deprecated,
         )
+        self._read_query(texts)
         if self._endpoint.is_described:
             try:
                 self._read(consumer)
             except Exception as error:  # the class is the user's, and may not be one that works
-                problem = f"cannot be read ({error}); manage.py check says more"
-                self._endpoint = replace(self._endpoint, problems=(problem,))
+                self._add_problem(f"cannot be read ({error}); manage.py check says more")
 
     def finish(self, name: str, messages: Mapping[MessageKey, MessageDescription]) -> Endpoint:
         """Return the endpoint."""
@@ -202,24 +213,55 @@ class _Draft:
             outgoing=tuple(each for each in described if each.direction == "out"),
         )
 
+    def _add_problem(self, problem: str) -> None:
+        self._endpoint = replace(self._endpoint, problems=(*self._endpoint.problems, problem))
+
+    def _read_query(self, texts: Documentation) -> None:
+        if texts.query is None:
+            return
+        try:
+            self._endpoint = replace(self._endpoint, query=make_query_schema(texts.query))
+        except Exception as error:  # of the user's own hooks
+            self._add_problem(
+                f"its query {texts.query.__name__} has no JSON Schema "
+                f"({describe_error(error)}): correct the model given to documented(query=...)"
+            )
+
     def _read(self, consumer: Any) -> None:
         options = Options.resolve(consumer, get_plan(consumer, AsyncJsonWebsocketConsumer))
-        security = describe_security(
-            _choose(consumer.authentication_classes, "DEFAULT_AUTHENTICATION_CLASSES"),
-            options.token_transports,
-        )
+        own, asks_classes = describe_authenticator(consumer.authenticator_class)
+        security: tuple[SecurityScheme, ...] = (own,) if own else ()
+        refuses_anonymous = False
+        if asks_classes:
+            security += describe_security(
+                _choose(consumer.authentication_classes, "DEFAULT_AUTHENTICATION_CLASSES"),
+                _get_transports(options),
+            )
+            refuses_anonymous = needs_login(
+                _choose(consumer.permission_classes, "DEFAULT_PERMISSION_CLASSES"),
+                consumer.auth_method,
+            )
         has_heartbeat = options.limits.heartbeat_interval is not None
         self._endpoint = replace(
             self._endpoint,
             security=security,
-            needs_login=needs_login(
-                _choose(consumer.permission_classes, "DEFAULT_PERMISSION_CLASSES")
-            ),
-            subprotocols=("chanx", "chanx.heartbeat") if has_heartbeat else ("chanx",),
+            needs_login=refuses_anonymous,
+            subprotocols=(PROTOCOL, HEARTBEAT) if has_heartbeat else (PROTOCOL,),
             outgoing_is_complete=getattr(consumer, "OUTGOING_MESSAGE_SCHEMA", None) is not None,
         )
-        takes_tokens = any(scheme.kind == "token" for scheme in security)
+        # Without transports no token is taken, and "message" is there for nothing else.
+        takes_tokens = bool(options.token_transports) and (
+            "message" in _get_transports(options)
+            or any(scheme.kind == "token" for scheme in security)
+        )
         self.messages = list(_list_messages(consumer, options, takes_tokens=takes_tokens))
+
+
+def _get_transports(options: Options) -> tuple[str, ...]:
+    """Return where a token may stand; nobody sends a message before a refusal."""
+    if options.refuses_before_accept:
+        return tuple(each for each in options.token_transports if each != "message")
+    return options.token_transports
 
 
 def _list_messages(
