@@ -14,7 +14,7 @@ from django.test import TransactionTestCase
 from pydantic import BaseModel
 
 import chanx
-from chanx.codes import CloseCode, close_code_for_status
+from chanx.codes import MEANINGS, OTHER_CODES, CloseCode, close_code_for_status
 from chanx.generic.authenticator import AuthenticationResult, ChanxWebsocketAuthenticator
 from chanx.generic.websocket import AsyncJsonWebsocketConsumer
 from chanx.messages.base import (
@@ -50,8 +50,8 @@ PUBLIC = {
         "undrain",
     },
     "chanx.admin": {"disconnect_users"},
-    "chanx.asyncapi": {"documented"},
-    "chanx.codes": {"CloseCode", "close_code_for_status"},
+    "chanx.codes": {"MEANINGS", "CloseCode", "close_code_for_status"},
+    "chanx.description": {"documented"},
     "chanx.exceptions": {
         "BrokerError",
         "BrokerTimeout",
@@ -294,6 +294,14 @@ def test_close_codes() -> None:
     assert (CloseCode.TRY_AGAIN_LATER, CloseCode.INTERNAL_ERROR) == (1013, 4500)
     assert close_code_for_status(401) == 4401
     assert close_code_for_status(429) == 4429
+
+
+def test_every_close_code_is_explained_in_one_sentence() -> None:
+    assert {*CloseCode, *OTHER_CODES.values(), close_code_for_status(405)} <= set(MEANINGS)
+    for text in MEANINGS.values():
+        assert text.endswith(".")
+        assert ". " not in text
+    assert list(MEANINGS) == sorted(MEANINGS)
 
 
 # --- test tools -----------------------------------------------------------------------------------

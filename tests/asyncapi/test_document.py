@@ -133,6 +133,18 @@ def test_parameters_say_what_they_match() -> None:
     assert code["x-schema"] == {"type": "string", "pattern": r"^(?:[A-Z]{3}\d+)$"}
 
 
+def test_query_stands_in_the_binding() -> None:
+    channels = make_site_document()["channels"]
+    binding = channels["DrawingConsumer"]["bindings"]["ws"]
+    assert list(binding) == ["method", "query", "bindingVersion"]
+    assert list(binding["query"]["properties"]) == ["since_version", "colour", "layer[]"]
+    Draft7Validator.check_schema(binding["query"])
+    assert channels["PlainConsumer"]["bindings"]["ws"] == {
+        "method": "GET",
+        "bindingVersion": "0.1.0",
+    }
+
+
 def test_operations_are_those_of_the_server() -> None:
     document = make_site_document()
     operation = document["operations"]["receive_DrawingConsumer"]

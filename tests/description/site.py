@@ -143,7 +143,15 @@ class Consumer(AsyncJsonWebsocketConsumer[Any]):
         """Do nothing."""
 
 
-@documented(tags=["drawing", "größe <b>"])
+class DrawingQuery(BaseModel):
+    """What a drawing is opened with."""
+
+    since_version: Annotated[int, Field(ge=0, description="Changes after this version <i>.")] = 0
+    colour: Colour | None = None
+    layer: Annotated[list[str], Field(alias="layer[]")]
+
+
+@documented(tags=["drawing", "größe <b>"], query=DrawingQuery)
 class DrawingConsumer(Consumer):
     """A drawing that many work at.
 

@@ -1,15 +1,16 @@
 """The description of all endpoints."""
 
 from dataclasses import FrozenInstanceError
-from typing import Any, Literal, Union
+from typing import Any, Literal, Optional, Union
 
 import pytest
 from channels.routing import URLRouter
 from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 from jsonschema import Draft202012Validator
-from pydantic import create_model, model_validator
+from pydantic import BaseModel, RootModel, create_model, model_validator
 
+from chanx.description import documented
 from chanx.description.endpoints import Description, Endpoint, describe, describe_site
 from chanx.engine.codec import get_decoder
 from chanx.messages.base import BaseIncomingMessage, BaseMessage
@@ -124,6 +125,50 @@ def test_application_that_cannot_be_imported_is_named(value: Any, text: str) -> 
         pytest.raises(ImproperlyConfigured, match=text),
     ):
         describe_site()
+
+
+# --- query ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("camelize", [False, True])
+def test_query_is_an_object_that_refers_to_nothing(camelize: bool) -> None:
+    with settings_context(CAMELIZE=camelize):
+        found = describe_site()
+    query = find(found, "DrawingConsumer").query
+    assert query is not None
+    assert list(query["properties"]) == ["since_version", "colour", "layer[]"]
+    assert query["required"] == ["layer[]"]
+    assert query["properties"]["since_version"] == {
+        "default": 0,
+        "description": "Changes after this version <i>.",
+        "minimum": 0,
+        "type": "integer",
+    }
+    assert query["properties"]["colour"]["anyOf"][0]["enum"] == ["red", "blue"]
+    assert "$ref" not in str(query)
+    Draft202012Validator(query).validate({"since_version": 3, "layer[]": ["a"]})
+    assert find(found, "PlainConsumer").query is None
+
+
+class Endless(BaseModel):
+    """Holds itself."""
+
+    inner: Optional["Endless"] = None
+
+
+@pytest.mark.parametrize(
+    ("model", "text"),
+    [
+        (Endless, "its query Endless has no JSON Schema (ValueError: Endless holds itself)"),
+        (RootModel[int], "its query RootModel[int] has no JSON Schema (ValueError: it has no"),
+    ],
+)
+def test_query_that_cannot_be_described_is_a_problem(model: Any, text: str) -> None:
+    consumer = documented(query=model)(type("Queried", (Consumer,), {}))
+    endpoint = describe_one(consumer)
+    assert endpoint.query is None
+    assert endpoint.problems[0].startswith(text)
+    assert endpoint.incoming
 
 
 # --- texts ----------------------------------------------------------------------------------------

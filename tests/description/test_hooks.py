@@ -4,15 +4,23 @@ from typing import Any
 
 import pytest
 
+from pydantic import BaseModel
+
 from chanx.description import documented
 from chanx.description.hooks import Documentation, get_documentation
+
+
+class Query(BaseModel):
+    """Query parameters."""
+
+    since: int = 0
 
 
 class Plain:
     """Not decorated."""
 
 
-@documented(summary="S", description="D", tags=["a", "b"], deprecated=True, hidden=True)
+@documented(summary="S", description="D", tags=["a", "b"], deprecated=True, hidden=True, query=Query)
 class Decorated:
     """Decorated."""
 
@@ -23,12 +31,12 @@ class Child(Decorated):
 
 def test_decorator_returns_the_class_and_keeps_what_it_was_told() -> None:
     assert isinstance(Decorated, type)
-    assert get_documentation(Decorated) == Documentation("S", "D", ("a", "b"), True, True)
+    assert get_documentation(Decorated) == Documentation("S", "D", ("a", "b"), True, True, Query)
     assert get_documentation(Plain) == Documentation()
 
 
-def test_subclass_has_the_tags_and_nothing_else() -> None:
-    assert get_documentation(Child) == Documentation(tags=("a", "b"))
+def test_subclass_has_the_tags_and_the_query_and_nothing_else() -> None:
+    assert get_documentation(Child) == Documentation(tags=("a", "b"), query=Query)
 
 
 @pytest.mark.parametrize(
@@ -39,6 +47,9 @@ def test_subclass_has_the_tags_and_nothing_else() -> None:
         ({"tags": [""]}, "tags must be names"),
         ({"summary": 5}, "summary must be a string, not 5"),
         ({"description": ["x"]}, "description must be a string"),
+        ({"query": {"since": int}}, "query must be a Pydantic model, .* not {'since'"),
+        ({"query": dict}, "query must be a Pydantic model"),
+        ({"query": Query()}, "query must be a Pydantic model"),
     ],
 )
 def test_mistakes_are_named(arguments: Any, text: str) -> None:

@@ -128,7 +128,10 @@ class _Writer:
         }
         if messages:
             channel["messages"] = messages
-        channel["bindings"] = {"ws": {"method": "GET", "bindingVersion": "0.1.0"}}
+        binding: Document = {"method": "GET"}
+        if endpoint.query is not None:
+            binding["query"] = self._convert(endpoint.query)
+        channel["bindings"] = {"ws": binding | {"bindingVersion": "0.1.0"}}
         if endpoint.is_deprecated:
             channel["x-deprecated"] = True
         if endpoint.subprotocols:

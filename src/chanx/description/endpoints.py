@@ -24,7 +24,7 @@ from chanx.description.messages import (
     split_text,
 )
 from chanx.description.patterns import make_text
-from chanx.description.schemas import Message
+from chanx.description.schemas import Message, describe_error, make_query_schema
 from chanx.description.security import SecurityScheme, describe_security, needs_login
 from chanx.engine.aliases import KeyNames
 from chanx.generic.plan import Options, get_plan
@@ -79,6 +79,11 @@ class Endpoint:
     path: str
     consumer: str
     parameters: tuple[Parameter, ...] = ()
+    query: Mapping[str, Any] | None = None
+    """A schema of type "object" whose properties are the query parameters; None: not known.
+
+    It refers to no definitions. Its names are never changed by CAMELIZE.
+    """
     is_described: bool = True
     summary: str = ""
     description: str = ""
@@ -185,12 +190,12 @@ class _Draft:
             tags=texts.tags,
             is_deprecated=texts.is_deprecated,
         )
+        self._read_query(texts)
         if self._endpoint.is_described:
             try:
                 self._read(consumer)
             except Exception as error:  # the class is the user's, and may not be one that works
-                problem = f"cannot be read ({error}); manage.py check says more"
-                self._endpoint = replace(self._endpoint, problems=(problem,))
+                self._add_problem(f"cannot be read ({error}); manage.py check says more")
 
     def finish(self, name: str, messages: Mapping[MessageKey, MessageDescription]) -> Endpoint:
         """Return the endpoint."""
@@ -201,6 +206,20 @@ class _Draft:
             incoming=tuple(each for each in described if each.direction == "in"),
             outgoing=tuple(each for each in described if each.direction == "out"),
         )
+
+    def _add_problem(self, problem: str) -> None:
+        self._endpoint = replace(self._endpoint, problems=(*self._endpoint.problems, problem))
+
+    def _read_query(self, texts: Documentation) -> None:
+        if texts.query is None:
+            return
+        try:
+            self._endpoint = replace(self._endpoint, query=make_query_schema(texts.query))
+        except Exception as error:  # of the user's own hooks
+            self._add_problem(
+                f"its query {texts.query.__name__} has no JSON Schema "
+                f"({describe_error(error)}): correct the model given to documented(query=...)"
+            )
 
     def _read(self, consumer: Any) -> None:
         options = Options.resolve(consumer, get_plan(consumer, AsyncJsonWebsocketConsumer))

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from pydantic import BaseModel
+
 __all__ = ["Documentation", "documented", "get_documentation"]
 
 _ATTRIBUTE = "_chanx_documentation"
@@ -20,6 +22,7 @@ class Documentation:
     tags: tuple[str, ...] = ()
     is_deprecated: bool = False
     is_hidden: bool = False
+    query: type[BaseModel] | None = None
 
 
 def documented(
@@ -29,12 +32,14 @@ def documented(
     tags: Iterable[str] = (),
     deprecated: bool = False,
     hidden: bool = False,
+    query: type[BaseModel] | None = None,
 ) -> Callable[[ConsumerT], ConsumerT]:
     """Return a decorator for consumer classes that says how documents describe them.
 
     ``summary`` and ``description`` (in Markdown) stand in for the first paragraph of the docstring
-    and the rest. ``hidden``: no document mentions the endpoint. Subclasses have the tags, and
-    nothing else. Raises TypeError for what is of the wrong type.
+    and the rest. ``hidden``: no document mentions the endpoint. ``query``: a Pydantic model of the
+    query parameters, by the names that stand in the URL; nothing is validated by it. Subclasses
+    have the tags and the query, and nothing else. Raises TypeError for what is of the wrong type.
     """
     if isinstance(tags, str):
         raise TypeError(f"documented(): tags must be a list of names: write tags=[{tags!r}]")
@@ -46,7 +51,15 @@ def documented(
     for name in names:
         if not (isinstance(name, str) and name):
             raise TypeError(f"documented(): tags must be names, not {name!r}")
-    documentation = Documentation(summary, description, names, bool(deprecated), bool(hidden))
+    given: Any = query
+    if not (given is None or (isinstance(given, type) and issubclass(given, BaseModel))):
+        raise TypeError(
+            f"documented(): query must be a Pydantic model, a class whose fields are the query "
+            f"parameters, not {query!r}"
+        )
+    documentation = Documentation(
+        summary, description, names, bool(deprecated), bool(hidden), query
+    )
 
     def decorate(consumer: ConsumerT) -> ConsumerT:
         found: Any = consumer
@@ -59,9 +72,9 @@ def documented(
 
 
 def get_documentation(consumer: type[Any]) -> Documentation:
-    """Return what the class was decorated with; a subclass of a decorated class has its tags."""
+    """Return what the class was decorated with; a subclass has its tags and its query."""
     own = vars(consumer).get(_ATTRIBUTE)
     if own is not None:
         return own  # type: ignore[no-any-return]  # set above, and nowhere else
     inherited: Documentation = getattr(consumer, _ATTRIBUTE, Documentation())
-    return Documentation(tags=inherited.tags)
+    return Documentation(tags=inherited.tags, query=inherited.query)

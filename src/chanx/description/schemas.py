@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema, to_json, to_jsonable_python
 
@@ -16,7 +16,9 @@ __all__ = [
     "Message",
     "Schemas",
     "change_schema",
+    "describe_error",
     "get_definition_name",
+    "make_query_schema",
     "make_schema",
     "make_schemas",
 ]
@@ -78,7 +80,7 @@ def make_schemas(messages: Iterable[_Key], key_names: KeyNames) -> Schemas:
         try:
             cores[key] = key_names.get_core_schema(TypeAdapter(key[0]))
         except Exception as error:  # a hook of the user's may raise anything
-            found.problems[key] = _describe(error)
+            found.problems[key] = describe_error(error)
     try:
         references, definitions = _generate(cores, key_names)
     except Exception:  # as above; one of them fails for all
@@ -86,7 +88,7 @@ def make_schemas(messages: Iterable[_Key], key_names: KeyNames) -> Schemas:
             try:
                 _generate({key: core}, key_names)
             except Exception as error:
-                found.problems[key] = _describe(error)
+                found.problems[key] = describe_error(error)
                 del cores[key]
         references, definitions = _generate(cores, key_names)
     for name, schema in sorted(definitions.items()):
@@ -119,6 +121,34 @@ def make_schema(model: Message, key_names: KeyNames) -> Schema:
         _Generator(key_names.action_key).generate(core, "validation"), fallback=str
     )
     return made
+
+
+def make_query_schema(model: type[BaseModel]) -> Schema:
+    """Return the schema of query parameters, with all that it refers to written out.
+
+    Raises what Pydantic raises, and ValueError for a model that is no object or holds itself.
+    """
+    found = _Generator("").generate(TypeAdapter(model).core_schema, "validation")
+    definitions: Schema = found.pop("$defs", {})
+    made: Schema = to_jsonable_python(_write_out(found, definitions, ()), fallback=str)
+    if made.get("type") != "object" or "properties" not in made:
+        raise ValueError("it has no fields, which would be the parameters")
+    return made
+
+
+def _write_out(schema: Schema, definitions: Schema, within: tuple[str, ...]) -> Schema:
+    def change(part: Schema) -> Schema:
+        reference = part.get("$ref")
+        if not isinstance(reference, str):
+            return part
+        name = reference.removeprefix(DEFINITIONS)
+        if name in within:
+            raise ValueError(f"{name} holds itself")
+        beside = {key: value for key, value in part.items() if key != "$ref"}
+        return _write_out(definitions[name], definitions, (*within, name)) | beside
+
+    written: Schema = change_schema(schema, change)
+    return written
 
 
 def get_definition_name(schema: Mapping[str, Any]) -> str | None:
@@ -197,6 +227,7 @@ def _find_free_name(name: str, taken: Mapping[str, Any]) -> str:
     return free
 
 
-def _describe(error: Exception) -> str:
+def describe_error(error: Exception) -> str:
+    """Return what went wrong, in one line."""
     text = str(error).split("\n", 1)[0]
     return f"{type(error).__name__}: {text}"
