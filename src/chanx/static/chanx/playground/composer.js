@@ -149,7 +149,8 @@ export class Composer {
     this.chooser.hidden = isEmpty;
     const { settings } = this.options;
     const wanted = this.messages.find((each) => each.name === settings.message);
-    this.choose((wanted ?? own[0] ?? standard[0])?.name ?? "");
+    const first = own.find((each) => !each.actions.includes("ping")) ?? own[0];
+    this.choose((wanted ?? first ?? standard[0])?.name ?? "");
   }
 
   /** @param {string} name */
@@ -307,7 +308,8 @@ export class Composer {
   showState() {
     const many = this.problems.length;
     const count = many === 1 ? "1 problem" : `${many} problems`;
-    this.state.textContent = this.reason ?? (many ? count : "");
+    // The list says it where there is one.
+    this.state.textContent = this.reason ?? (many && this.list.hidden ? count : "");
     this.state.classList.toggle("bad", this.reason === null && many > 0);
     this.sendButton.disabled = this.reason !== null;
     this.anyway.hidden = this.reason !== null || many === 0;

@@ -214,8 +214,8 @@ export class LogView {
         h("span", { class: "way", "aria-hidden": "true" }, ARROWS[direction]),
         h("span", { class: "visually-hidden" }, WORDS[direction]),
         h("time", { datetime: time.toISOString() }, formatTime(time)),
-        h("span", { class: `badge ${direction}` }, isBinary ? "binary" : (action ?? "—")),
-        h("span", { class: "preview" }, makePreview(frame)),
+        h("span", { class: `badge ${isBad(frame) ? "bad" : direction}` }, isBinary ? "binary" : (action ?? "—")),
+        h("span", { class: "preview" }, this.makePreview(frame)),
         h(
           "span",
           { class: "figures" },
@@ -227,8 +227,21 @@ export class LogView {
     );
     details.addEventListener("toggle", () => {
       if (details.open && details.childElementCount === 1) this.unfold(details, frame);
+      if (details.open) details.scrollIntoView({ block: "nearest" });
     });
     return h("li", { class: `frame ${direction}`, "data-id": frame.id }, details);
+  }
+
+  /**
+   * Returns the beginning of a frame, without the action that stands beside it.
+   *
+   * @param {Frame} frame
+   */
+  makePreview({ text, action }) {
+    const line = text.slice(0, LONGEST_PREVIEW).replace(/\s+/g, " ");
+    const start = `{${JSON.stringify(this.log.actionKey)}:${JSON.stringify(action)},"payload":`;
+    if (text.length > LONGEST_PREVIEW) return `${line.startsWith(start) ? line.slice(start.length) : line}…`;
+    return line.startsWith(start) ? line.slice(start.length, -1) : line;
   }
 
   /**
@@ -302,10 +315,14 @@ function formatLatency(milliseconds) {
   return milliseconds < 10_000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(1)} s`;
 }
 
-/** @param {Frame} frame */
-function makePreview({ text }) {
-  const line = text.slice(0, LONGEST_PREVIEW).replace(/\s+/g, " ");
-  return text.length > LONGEST_PREVIEW ? `${line}…` : line;
+/**
+ * Tells whether the server says no.
+ *
+ * @param {Frame} frame
+ */
+function isBad({ direction, action, text }) {
+  if (direction !== "received") return false;
+  return action === "error" || (action === "authentication" && !/"status_?code":200\b/i.test(text));
 }
 
 /**
