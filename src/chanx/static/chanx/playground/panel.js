@@ -92,8 +92,8 @@ export class Panel {
     this.remove.addEventListener("click", () => onremove(this));
     const copyUrl = h(
       "button",
-      { type: "button", class: "quiet small", onclick: () => copy(copyUrl, this.getUrl(true)) },
-      "Copy URL",
+      { type: "button", class: "quiet small", "aria-label": "Copy the URL", onclick: () => copy(copyUrl, this.getUrl(true)) },
+      "Copy",
     );
     this.fold.append(this.view.element);
     this.fold.open = !this.settings.isFolded;

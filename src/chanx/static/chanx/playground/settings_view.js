@@ -129,7 +129,7 @@ export class SettingsView {
         id: `${id}-p${index}`,
         class: "code",
         value: settings.parameters[name] ?? "",
-        placeholder: example === null ? "" : `for example ${example}`,
+        placeholder: example === null ? "" : `e.g. ${example}`,
         spellcheck: "false",
         autocapitalize: "off",
         autocomplete: "off",
@@ -299,7 +299,7 @@ export class SettingsView {
       h("p", { class: "hint", id: `${id}-token-note` }, keeping),
       this.renewal,
     );
-    this.auth.replaceChildren(row(h("label", { for: select.id }, "Sign in by"), select, note), tokenRow);
+    this.auth.replaceChildren(row(h("label", { for: select.id }, "Sign in with"), select, note), tokenRow);
     this.renderAuthDetails(note, tokenRow);
   }
 
