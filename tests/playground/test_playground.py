@@ -222,7 +222,7 @@ def test_everything_works_with_keys_alone(chat: Demo, open_page: OpenPage) -> No
     page.keyboard.type("general")
     press("Enter")
     card.wait_for_status("Connected")
-    page.wait_for_function("document.activeElement.closest('.composer')")
+    card.root.locator(".composer :focus").wait_for()
     card.write('{"action": "chat", "payload": {"text": "typed"}}')
     card.editor.focus()
     press("Control+Enter")

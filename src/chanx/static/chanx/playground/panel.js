@@ -51,6 +51,8 @@ export class Panel {
     this.onchange = onchange;
     /** @type {Set<string>} Tokens that were sent; they are shown nowhere. */
     this.secrets = new Set();
+    /** @type {HTMLElement | null} */
+    this.origin = null;
     /** @type {import("./notice.js").AuthResult | null} */
     this.auth = null;
     this.said = "";
@@ -81,6 +83,7 @@ export class Panel {
     });
     this.logView = new LogView({ id: this.id, log: this.log, getContext: () => this.getContext() });
     this.element = this.makeElement(onremove);
+    this.socket.reconnects = settings.reconnects;
     this.showAddress();
     this.show();
   }
@@ -124,6 +127,7 @@ export class Panel {
   }
 
   change() {
+    this.socket.reconnects = this.settings.reconnects;
     this.showAddress();
     this.onchange();
   }
@@ -135,6 +139,8 @@ export class Panel {
   }
 
   toggle() {
+    const { activeElement } = document;
+    this.origin = activeElement instanceof HTMLElement && this.fold.contains(activeElement) ? activeElement : null;
     if (this.socket.phase === "idle") this.socket.connect();
     else this.socket.disconnect();
   }
@@ -208,9 +214,15 @@ export class Panel {
 
   becomeReady() {
     this.socket.confirm();
-    const hasFocus = this.fold.contains(document.activeElement);
     this.fold.open = false;
-    if (hasFocus) this.composer.focus();
+    if (this.hasLostFocus) this.composer.focus();
+    this.origin = null;
+  }
+
+  /** Whether the field that the connection was opened from had the focus and is locked now. */
+  get hasLostFocus() {
+    const { activeElement } = document;
+    return this.origin !== null && (activeElement === document.body || activeElement === this.origin);
   }
 
   /** @param {string} text */
@@ -243,6 +255,7 @@ export class Panel {
     clearInterval(this.clock);
     if (phase === "waiting") this.clock = setInterval(() => this.showBadge(), 500);
     this.show();
+    if (phase === "idle" && this.hasLostFocus) this.origin?.focus();
   }
 
   /** @param {import("./types.js").Close} close */
