@@ -1,4 +1,4 @@
-"""Imports run one way: generic -> integrations -> engine -> messages.
+"""Imports run one way: pages -> description -> generic -> integrations -> engine -> messages.
 
 Two looks at the same law. The sources are read, so that an import inside a function or under
 `TYPE_CHECKING` counts too; and the rooms are imported in a fresh interpreter, so that nothing heavy
@@ -8,6 +8,7 @@ comes along by a way round.
 import ast
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -26,8 +27,10 @@ def find_package() -> Path:
 PACKAGE = find_package()
 
 # What each room may import of chanx, by the first name after `chanx.`. The single modules are held
-# to their own lines, so that no room is reached through them by a way round. generic is the top: it
-# may import anything, and nothing here may import it.
+# to their own lines, so that no room is reached through them by a way round. The document and the
+# pages are the top: each is made from the description, none from another, and nothing that serves
+# sockets may import them.
+SINGLE = {"codes", "exceptions", "settings", "log", "utils"}
 MAY_IMPORT = {
     "codes": {"exceptions"},
     "exceptions": {"codes"},
@@ -36,15 +39,24 @@ MAY_IMPORT = {
     "settings": {"codes", "exceptions"},
     "log": set(),
     "utils": {"codes", "exceptions", "settings"},
-    "integrations": {"engine", "messages", "settings", "codes", "exceptions", "log", "utils"},
+    "integrations": {"engine", "messages", *SINGLE},
+    "generic": {"integrations", "engine", "messages", *SINGLE},
+    "description": {"generic", "integrations", "engine", "messages", *SINGLE},
+    "pages": {"description", *SINGLE},
+    "asyncapi": {"description", "pages", *SINGLE},
+    "reference": {"description", "pages", *SINGLE},
+    "playground": {"description", "pages", *SINGLE},
 }
-ROOMS = ("messages", "engine", "integrations", "generic")
+PAGES = ("pages", "asyncapi", "reference", "playground")
+ROOMS = ("messages", "engine", "integrations", "generic", "description", *PAGES)
 
 DJANGO = {"django", "channels", "rest_framework"}
 MUST_STAY_OUT = {
     "engine": DJANGO | {"structlog", "chanx.integrations", "chanx.generic"},
     "messages": DJANGO | {"chanx.engine", "chanx.integrations", "chanx.generic"},
 }
+
+ENVIRONMENT = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
 
 # Imports each module named on the command line and tells which unwanted ones each of them brought.
 PROBE = """
@@ -132,6 +144,21 @@ def test_fresh_interpreter_loads_nothing_heavy(room: str) -> None:
     )
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout) == {}
+
+
+def test_what_serves_sockets_loads_nothing_of_the_documentation() -> None:
+    """A process that shows no page pays nothing for them."""
+    unwanted = [f"chanx.{room}" for room in ("description", *PAGES)]
+    code = f"""
+import django, json, sys
+django.setup()
+from chanx.generic import websocket
+print(json.dumps(sorted(set({unwanted!r}) & set(sys.modules))))
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=ENVIRONMENT
+    )
+    assert json.loads(result.stdout) == []
 
 
 @pytest.mark.parametrize(

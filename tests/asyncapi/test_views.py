@@ -1,5 +1,6 @@
 """The document over HTTP."""
 
+import sys
 from typing import Any
 
 import pytest
@@ -88,3 +89,38 @@ def test_refusal_says_nothing_of_the_api() -> None:
 @override_settings(DEBUG=True)
 def test_other_methods_are_refused() -> None:
     assert Client().post(PATHS["json"]).status_code == 405
+
+
+@override_settings(DEBUG=True)
+@pytest.mark.parametrize("wanted", ["application/vnd.aai.asyncapi+json", "text/html", "x/y"])
+def test_what_is_asked_for_is_not_looked_at(wanted: str) -> None:
+    assert get_status(headers={"Accept": wanted}) == 200
+    with override_settings(DEBUG=False):
+        response = Client().get(PATHS["json"], headers={"Accept": wanted})
+        assert response.status_code in (401, 403)
+        assert list(response.json()) == ["detail"]
+
+
+@override_settings(DEBUG=True, ASGI_APPLICATION="tests.description.broken_site.application")
+@pytest.mark.parametrize("path", PATHS.values())
+def test_application_that_cannot_be_imported_is_named(path: str) -> None:
+    response = Client().get(path)
+    assert response.status_code == 500
+    assert "cannot be loaded" in response.json()["detail"]
+
+
+@override_settings(DEBUG=True)
+def test_yaml_without_its_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    response = Client().get(PATHS["yaml"])
+    assert response.status_code == 500
+    assert "pip install 'chanx[asyncapi]'" in response.json()["detail"]
+    assert get_status() == 200
+
+
+@override_settings(DEBUG=True)
+def test_hook_that_cannot_be_imported_is_named() -> None:
+    with settings_context(ASYNCAPI_HOOK="tests.nowhere.change"):
+        response = Client().get(PATHS["json"])
+    assert response.status_code == 500
+    assert "CHANX['ASYNCAPI_HOOK'] 'tests.nowhere.change'" in response.json()["detail"]

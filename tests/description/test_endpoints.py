@@ -9,10 +9,12 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel, RootModel, create_model, model_validator
+from rest_framework.authentication import SessionAuthentication, TokenAuthentication
 
 from chanx.description import documented
 from chanx.description.endpoints import Description, Endpoint, describe, describe_site
 from chanx.engine.codec import get_decoder
+from chanx.generic.authenticator import AuthenticationResult, ChanxWebsocketAuthenticator
 from chanx.messages.base import BaseIncomingMessage, BaseMessage
 from chanx.routing import path, re_path
 from chanx.utils.settings import settings_context
@@ -169,6 +171,49 @@ def test_query_that_cannot_be_described_is_a_problem(model: Any, text: str) -> N
     assert endpoint.query is None
     assert endpoint.problems[0].startswith(text)
     assert endpoint.incoming
+
+
+# --- who gets in ----------------------------------------------------------------------------------
+
+
+class Deciding(ChanxWebsocketAuthenticator):
+    """Lets in whoever has a ticket."""
+
+    async def authenticate(self, scope: Any) -> AuthenticationResult:
+        """Look for the ticket."""
+        return AuthenticationResult(True, 200, "OK")
+
+
+def test_authenticator_that_asks_no_classes_is_the_only_way_in() -> None:
+    endpoint = describe_one(DrawingConsumer, authenticator_class=Deciding, token_transports=())
+    assert [(each.name, each.kind) for each in endpoint.security] == [("Deciding", "custom")]
+    assert not endpoint.needs_login
+    assert "authenticate" not in get_actions(endpoint, "incoming")
+
+
+@pytest.mark.parametrize(
+    ("attributes", "is_taken"),
+    [
+        ({"authentication_classes": (TokenAuthentication,)}, True),
+        ({"authentication_classes": (TokenAuthentication,), "token_transports": ()}, False),
+        ({"authentication_classes": (SessionAuthentication,)}, False),
+        ({"authenticator_class": Deciding, "token_transports": ("message",)}, True),
+    ],
+)
+def test_authenticate_message_is_listed_where_tokens_are_taken(
+    attributes: Any, is_taken: bool
+) -> None:
+    endpoint = describe_one(Consumer, **attributes)
+    assert ("authenticate" in get_actions(endpoint, "incoming")) is is_taken
+
+
+def test_no_first_message_where_refusals_come_before_it() -> None:
+    classes = {"authentication_classes": (TokenAuthentication,)}
+    early = type("Early", (Consumer,), classes)
+    application = as_asgi(early)  # which would say that both cannot be
+    with settings_context(TOKEN_TRANSPORTS=["header", "message"], REFUSE_BEFORE_ACCEPT=True):
+        endpoint = describe(URLRouter([path("a/", application)])).endpoints[0]
+    assert [each.location for each in endpoint.security] == ["header"]
 
 
 # --- texts ----------------------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-
 from pydantic import BaseModel
 
 from chanx.description import documented
@@ -20,7 +19,9 @@ class Plain:
     """Not decorated."""
 
 
-@documented(summary="S", description="D", tags=["a", "b"], deprecated=True, hidden=True, query=Query)
+@documented(
+    summary="S", description="D", tags=["a", "b"], deprecated=True, hidden=True, query=Query
+)
 class Decorated:
     """Decorated."""
 

@@ -23,7 +23,8 @@ from rest_framework.permissions import (
 from rest_framework.request import Request
 from rest_framework_simplejwt.authentication import JWTAuthentication
 
-from chanx.description.security import describe_security, needs_login
+from chanx.description.security import describe_authenticator, describe_security, needs_login
+from chanx.generic.authenticator import AuthenticationResult, ChanxWebsocketAuthenticator
 
 ALL = ("header", "subprotocol", "query", "message")
 
@@ -114,6 +115,85 @@ def test_other_classes_are_custom_and_say_what_they_are(authentication: Any, tex
 
 def test_the_same_way_is_named_once_and_what_is_no_class_not_at_all() -> None:
     assert len(find(SessionAuthentication, SessionAuthentication, "session")) == 1
+
+
+def test_token_of_a_later_class_needs_its_word_in_other_places_than_the_header() -> None:
+    """The word that a bare token gets is that of the first class which has one."""
+    schemes = describe_security(
+        [SessionAuthentication, TokenAuthentication, JWTAuthentication], ALL
+    )
+    assert {each.name for each in schemes if each.needs_scheme} == {
+        "jwt_subprotocol",
+        "jwt_query",
+        "jwt_message",
+    }
+    texts = {each.name: each.description for each in schemes}
+    assert texts["jwt_message"] == (
+        'A JSON Web Token behind the word "Bearer" and a space, in the first message, whose action '
+        'is "authenticate".'
+    )
+    assert texts["token_message"] == 'A token in the first message, whose action is "authenticate".'
+
+
+class Deciding(ChanxWebsocketAuthenticator):
+    """Lets in whoever has a ticket."""
+
+    async def authenticate(self, scope: Any) -> AuthenticationResult:
+        """Look for the ticket."""
+        return AuthenticationResult(True, 200, "OK")
+
+
+class Adding(ChanxWebsocketAuthenticator):
+    async def authenticate(self, scope: Any) -> AuthenticationResult:
+        """Ask the classes, too."""
+        return await super().authenticate(scope)
+
+
+class Expiring(ChanxWebsocketAuthenticator):
+    """Decides nothing."""
+
+    def get_expiry(self, request: Request) -> float | None:
+        """Never."""
+        return None
+
+
+@pytest.mark.parametrize(
+    ("authenticator", "name", "asks_classes"),
+    [
+        (ChanxWebsocketAuthenticator, None, True),
+        (Expiring, None, True),
+        (Adding, "Adding", True),
+        (Deciding, "Deciding", False),
+    ],
+)
+def test_authenticator_of_the_site(
+    authenticator: Any, name: str | None, asks_classes: bool
+) -> None:
+    own, asks = describe_authenticator(authenticator)
+    assert (own.name if own else None, asks) == (name, asks_classes)
+
+
+def test_authenticator_of_the_site_says_what_it_is() -> None:
+    own, _ = describe_authenticator(Deciding)
+    assert own is not None
+    assert own.description == "Lets in whoever has a ticket."
+    own, _ = describe_authenticator(Adding)
+    assert own is not None
+    assert own.description == "A way of this site's own: Adding."
+
+
+@pytest.mark.parametrize(
+    ("permission", "method", "expected"),
+    [
+        (IsAuthenticatedOrReadOnly, "post", True),
+        (IsAuthenticatedOrReadOnly, "options", False),
+        (DjangoModelPermissionsOrAnonReadOnly, "delete", True),
+        (IsAuthenticated, "post", True),
+        (AllowAny, "post", False),
+    ],
+)
+def test_login_may_depend_on_the_method(permission: Any, method: str, expected: bool) -> None:
+    assert needs_login([permission], method) is expected
 
 
 @pytest.mark.parametrize(

@@ -25,9 +25,15 @@ from chanx.description.messages import (
 )
 from chanx.description.patterns import make_text
 from chanx.description.schemas import Message, describe_error, make_query_schema
-from chanx.description.security import SecurityScheme, describe_security, needs_login
+from chanx.description.security import (
+    SecurityScheme,
+    describe_authenticator,
+    describe_security,
+    needs_login,
+)
 from chanx.engine.aliases import KeyNames
 from chanx.generic.plan import Options, get_plan
+from chanx.generic.subprotocols import HEARTBEAT, PROTOCOL
 from chanx.generic.websocket import AsyncJsonWebsocketConsumer
 from chanx.integrations.discovery import PathParameter, Route, get_routes
 from chanx.messages.base import get_actions
@@ -223,22 +229,39 @@ class _Draft:
 
     def _read(self, consumer: Any) -> None:
         options = Options.resolve(consumer, get_plan(consumer, AsyncJsonWebsocketConsumer))
-        security = describe_security(
-            _choose(consumer.authentication_classes, "DEFAULT_AUTHENTICATION_CLASSES"),
-            options.token_transports,
-        )
+        own, asks_classes = describe_authenticator(consumer.authenticator_class)
+        security: tuple[SecurityScheme, ...] = (own,) if own else ()
+        refuses_anonymous = False
+        if asks_classes:
+            security += describe_security(
+                _choose(consumer.authentication_classes, "DEFAULT_AUTHENTICATION_CLASSES"),
+                _get_transports(options),
+            )
+            refuses_anonymous = needs_login(
+                _choose(consumer.permission_classes, "DEFAULT_PERMISSION_CLASSES"),
+                consumer.auth_method,
+            )
         has_heartbeat = options.limits.heartbeat_interval is not None
         self._endpoint = replace(
             self._endpoint,
             security=security,
-            needs_login=needs_login(
-                _choose(consumer.permission_classes, "DEFAULT_PERMISSION_CLASSES")
-            ),
-            subprotocols=("chanx", "chanx.heartbeat") if has_heartbeat else ("chanx",),
+            needs_login=refuses_anonymous,
+            subprotocols=(PROTOCOL, HEARTBEAT) if has_heartbeat else (PROTOCOL,),
             outgoing_is_complete=getattr(consumer, "OUTGOING_MESSAGE_SCHEMA", None) is not None,
         )
-        takes_tokens = any(scheme.kind == "token" for scheme in security)
+        # Without transports no token is taken, and "message" is there for nothing else.
+        takes_tokens = bool(options.token_transports) and (
+            "message" in _get_transports(options)
+            or any(scheme.kind == "token" for scheme in security)
+        )
         self.messages = list(_list_messages(consumer, options, takes_tokens=takes_tokens))
+
+
+def _get_transports(options: Options) -> tuple[str, ...]:
+    """Return where a token may stand; nobody sends a message before a refusal."""
+    if options.refuses_before_accept:
+        return tuple(each for each in options.token_transports if each != "message")
+    return options.token_transports
 
 
 def _list_messages(

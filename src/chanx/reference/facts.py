@@ -118,7 +118,7 @@ def _name_one_type(schema: Schema, kind: Any, name: Callable[[Any], str]) -> str
 def _join(parts: list[str], is_nullable: bool) -> str:
     if len(parts) > _MAX_KINDS:
         parts = [f"one of {len(parts)} kinds"]
-    return " or ".join([*parts, *(["null"] if is_nullable else [])])
+    return " or ".join([*parts, *(["null"] if is_nullable else [])]) or "nothing"
 
 
 def get_facts(schema: Schema, *, with_default: bool = True) -> tuple[Fact, ...]:

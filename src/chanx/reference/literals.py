@@ -6,7 +6,7 @@ from typing import Any, Final
 
 __all__ = ["write_javascript", "write_python"]
 
-_MAX_LINE: Final = 48
+_MAX_LINE: Final = 56
 """Characters of an expression beyond which it takes several lines."""
 
 
@@ -31,7 +31,7 @@ def write_javascript(value: Any, indent: int = 0) -> str:
     return f"{opened}\n{body}\n{' ' * indent}{closed}"
 
 
-def write_python(value: Any, indent: int) -> str:
+def write_python(value: Any, indent: int = 0) -> str:
     """Return a value as Python; lines but the first are set in by so many spaces more."""
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)  # its escapes mean the same in Python
@@ -48,7 +48,7 @@ def write_python(value: Any, indent: int) -> str:
 def _write_parts(value: Any, indent: int) -> Iterator[str]:
     if isinstance(value, dict):
         for key, each in value.items():
-            yield f"{write_python(key, 0)}: {write_python(each, indent)}"
+            yield f"{write_python(key)}: {write_python(each, indent)}"
     else:
         for each in value:
             yield write_python(each, indent)

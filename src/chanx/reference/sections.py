@@ -97,6 +97,7 @@ class EndpointSection:
     description: tuple[Block, ...]
     parameters: tuple[ParameterRow, ...]
     query: tuple[Row, ...]
+    query_description: tuple[Block, ...]
     security: tuple[SecurityRow, ...]
     sent: tuple[MessageSection, ...]
     received: tuple[MessageSection, ...]
@@ -172,7 +173,8 @@ class _Maker:
         place = self._ids.make(endpoint.name, "endpoint")
         sent, standard_sent = self._divide(endpoint.incoming, place)
         received, standard_received = self._divide(endpoint.outgoing, place)
-        query: Any = getattr(endpoint, "query", None)
+        query = endpoint.query or {}
+        query_text = query.get("description")
         return EndpointSection(
             id=place,
             endpoint=endpoint,
@@ -182,6 +184,7 @@ class _Maker:
             description=parse_text(endpoint.description),
             parameters=tuple(map(self._make_parameter, endpoint.parameters)),
             query=self._trees.make_fields(query) if query else (),
+            query_description=parse_text(query_text) if isinstance(query_text, str) else (),
             security=tuple(_describe_security(endpoint)),
             sent=sent,
             received=received,

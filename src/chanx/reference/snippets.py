@@ -5,12 +5,13 @@ of the page that it runs on, or asks.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from chanx.description.endpoints import Endpoint
+from chanx.description.examples import NoExample, make_example
 from chanx.description.security import SecurityScheme
 from chanx.integrations.credentials import BEARER_PREFIX
 from chanx.reference.literals import write_javascript, write_python
@@ -38,12 +39,35 @@ class Snippet:
 
 
 def make_example_url(endpoint: Endpoint, server: str) -> str:
-    """Return the address of an endpoint, with the examples of its parameters in it."""
+    """Return the address of an endpoint, with the examples of its parameters in it.
+
+    Of the query those are there that are required.
+    """
     path = endpoint.path
     for parameter in endpoint.parameters:
         value = quote(parameter.example or parameter.name, safe="/")
         path = path.replace(f"{{{parameter.name}}}", value)
-    return server + quote(path, safe="/%:@!$&'()*+,;=~")
+    query = _make_example_query(endpoint.query) if endpoint.query else ""
+    return server + quote(path, safe="/%:@!$&'()*+,;=~") + (f"?{query}" if query else "")
+
+
+def _make_example_query(schema: Mapping[str, Any]) -> str:
+    required = schema.get("required", ())
+    properties = {name: schema["properties"][name] for name in required}
+    try:
+        values = make_example({**schema, "properties": properties}, lambda _: [])
+    except NoExample:
+        return ""
+    texts = {
+        name: [_write_query_value(each) for each in (value if isinstance(value, list) else [value])]
+        for name, value in values.items()
+        if name in properties
+    }
+    return urlencode(texts, doseq=True)
+
+
+def _write_query_value(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def make_snippets(endpoint: Endpoint, server: str) -> tuple[Snippet, ...]:
@@ -60,6 +84,7 @@ class _Maker:
     def __init__(self, endpoint: Endpoint, url: str) -> None:
         self._endpoint = endpoint
         self._url = url
+        self._join = "&" if "?" in url else "?"
         examples = (
             message.examples[0].content
             for message in endpoint.incoming
@@ -105,17 +130,17 @@ class _Maker:
                     'const encoded = btoa(token).replace(/=+$/, "")',
                     '  .replace(/\\+/g, "-").replace(/\\//g, "_");',
                 ]
-                protocols = f'["chanx", "{BEARER_PREFIX}" + encoded]'
+                lines.append(f'const protocols = ["chanx", "{BEARER_PREFIX}" + encoded];')
+                protocols = "protocols"
             case "query":
-                lines.append('url += "?token=" + encodeURIComponent(token);')
+                lines.append(f'url += "{self._join}token=" + encodeURIComponent(token);')
         if place != "query":
             lines = [line.replace("let url", "const url", 1) for line in lines]
         lines.append(f"const socket = new WebSocket(url, {protocols});")
-        sent = []
-        if place == "message":
-            sent.append(self._write_authenticate("token", 2))
+        sent = [self._write_authenticate("token", 2)] if place == "message" else []
         if self._message is not None:
-            sent.append(write_javascript(self._message, 2))
+            lines.append(f"const message = {write_javascript(self._message)};")
+            sent.append("message")
         if sent:
             lines.append("socket.onopen = () => {")
             lines += [f"  socket.send(JSON.stringify({each}));" for each in sent]
@@ -175,14 +200,16 @@ class _Maker:
             *self._comment("#"),
             f"url = {json.dumps(self._url, ensure_ascii=False)}",
         ]
-        options = ['subprotocols=["chanx"]']
+        options = ["url", 'subprotocols=["chanx"]']
         if scheme is not None:
             lines += self._write_credentials(scheme, place)
         if place in ("header", "cookie"):
             options.append("additional_headers=headers")
         elif place == "subprotocol":
-            options = ['subprotocols=["chanx", bearer]']
-        lines += ["", *self._write_conversation(place, ", ".join(options))]
+            options = ["url", 'subprotocols=["chanx", bearer]']
+        if self._message is not None:
+            lines.append(f"message = {write_python(self._message)}")
+        lines += ["", *self._write_conversation(place, options)]
         return Snippet("Python", label, note, "\n".join(lines) + "\n")
 
     def _write_credentials(self, scheme: SecurityScheme, place: str) -> Iterator[str]:
@@ -205,11 +232,16 @@ class _Maker:
             yield 'encoded = encoded.rstrip("=")'
             yield f'bearer = f"{BEARER_PREFIX}{{encoded}}"'
         elif place == "query":
-            yield 'url += f"?token={quote(token)}"'
+            yield f'url += f"{self._join}token={{quote(token)}}"'
 
-    def _write_conversation(self, place: str, options: str) -> Iterator[str]:
+    def _write_conversation(self, place: str, options: list[str]) -> Iterator[str]:
         yield "try:"
-        yield f"    with connect(url, {options}) as socket:"
+        if len(options) > 2:
+            yield "    with connect("
+            yield from (f"        {option}," for option in options)
+            yield "    ) as socket:"
+        else:
+            yield f"    with connect({', '.join(options)}) as socket:"
         yield "        try:"
         if place == "message":
             content = _replace_token(self._authenticate, _PLACEHOLDER)
@@ -218,7 +250,7 @@ class _Maker:
         if self._tells_first:
             yield "            print(socket.recv())  # whether you got in"
         if self._message is not None:
-            yield f"            socket.send(json.dumps({write_python(self._message, 12)}))"
+            yield "            socket.send(json.dumps(message))"
         yield "            while True:"
         yield f"                print(socket.recv(timeout={_QUIET}))"
         yield "        except TimeoutError:"
@@ -259,19 +291,15 @@ class _Maker:
                 places.pop("message", None)
             place = next((each for each in order if each in places), None)
             if place is not None:
-                yield places[place], place  # type: ignore[index]  # a place is a location
+                yield places[place], place
 
     def _get_families(self) -> list[tuple[str | None, bool]]:
         tokens = (each for each in self._endpoint.security if each.kind == "token")
         return list(dict.fromkeys((each.scheme, each.is_jwt) for each in tokens))
 
     def _prefix(self, scheme: SecurityScheme) -> str:
-        """Return what stands before a token that comes in no header.
-
-        A bare one has the scheme of the first class that takes tokens.
-        """
-        is_first = self._get_families()[0] == (scheme.scheme, scheme.is_jwt)
-        return "" if is_first else f"{scheme.scheme} "
+        """Return what stands before a token that comes in no header."""
+        return f"{scheme.scheme} " if scheme.needs_scheme else ""
 
 
 def name_token(scheme: SecurityScheme) -> str:

@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 __all__ = ["Block", "Span", "parse_spans", "parse_text"]
 
-_CODE: Final = re.compile(r"(`{1,2})(?=[^`\s])([^`\n]*[^`\s])\1(?!`)")
+_CODE: Final = re.compile(r"(?<!`)(`{1,2})(?!`)(.+?)(?<!`)\1(?!`)")
 _ITEM: Final = re.compile(r"(?:[-*+]|\d{1,3}[.)])\s+(?=\S)")
 _FENCE: Final = "```"
 
@@ -41,7 +41,7 @@ def parse_spans(text: str) -> tuple[Span, ...]:
     for match in _CODE.finditer(text):
         if match.start() > end:
             found.append(Span(text[end : match.start()]))
-        found.append(Span(match[2], is_code=True))
+        found.append(Span(match[2].strip(), is_code=True))
         end = match.end()
     if end < len(text):
         found.append(Span(text[end:]))

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from chanx import codes
+from chanx.codes import MEANINGS
 from chanx.description.endpoints import Description
 from chanx.pages.page import PageView
 from chanx.pages.server import get_websocket_url
@@ -23,5 +23,5 @@ class ReferenceView(PageView):
         """Return the sections, and the close codes with their meanings."""
         return {
             "reference": make_reference(description, get_websocket_url(request)),
-            "close_codes": getattr(codes, "MEANINGS", {}),
+            "close_codes": MEANINGS,
         }

@@ -44,9 +44,9 @@ export function colourWhenSeen() {
 const PATTERNS = {
   JSON: /(?<key>"(?:[^"\\]|\\.)*"(?=\s*:))|(?<string>"(?:[^"\\]|\\.)*")|(?<number>-?\d[\d.eE+-]*)|(?<word>\b(?:true|false|null)\b)/g,
   JavaScript:
-    /(?<comment>(?<![:"`\w])\/\/.*)|(?<key>"(?:[^"\\\n]|\\.)*"(?=\s*:))|(?<string>"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`)|(?<number>\b\d[\d.]*\b)|(?<word>\b(?:const|new|true|false|null)\b|=>)/g,
+    /(?<comment>(?<=^|\s)\/\/.*)|(?<key>"(?:[^"\\\n]|\\.)*"(?=\s*:))|(?<string>"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`)|(?<number>\b\d[\d.]*\b)|(?<word>\b(?:const|let|new|true|false|null)\b|=>)/gm,
   Python:
-    /(?<comment>(?<![:"'\w])#.*)|(?<key>"(?:[^"\\\n]|\\.)*"(?=\s*:))|(?<string>f?"(?:[^"\\\n]|\\.)*")|(?<number>\b\d[\d.]*\b)|(?<word>\b(?:import|from|try|except|with|as|while|pass|True|False|None)\b)/g,
+    /(?<comment>(?<=^|\s)#.*)|(?<key>"(?:[^"\\\n]|\\.)*"(?=\s*:))|(?<string>f?"(?:[^"\\\n]|\\.)*")|(?<number>\b\d[\d.]*\b)|(?<word>\b(?:import|from|try|except|with|as|while|pass|True|False|None)\b)/gm,
 };
 
 /** @param {HTMLElement} block */

@@ -79,5 +79,5 @@ function makeLink(message) {
   arrow.setAttribute("aria-hidden", "true");
   const way = h("span", { class: "visually-hidden" }, isSent ? "send " : "receive ");
   const name = message.querySelector(".action")?.textContent ?? "";
-  return h("li", {}, h("a", { href: `#${message.id}` }, arrow, way, name));
+  return h("li", { hidden: message.hasAttribute("hidden") }, h("a", { href: `#${message.id}` }, arrow, way, name));
 }

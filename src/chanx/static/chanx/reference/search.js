@@ -30,7 +30,14 @@ export function addSearch() {
       for (const [fold, isOpen] of before) fold.open = isOpen;
       before = null;
     }
+    for (const link of /** @type {NodeListOf<HTMLAnchorElement>} */ (
+      document.querySelectorAll(".sub a")
+    )) {
+      if (link.parentElement) link.parentElement.hidden = isHidden(link);
+    }
     mark(groups, terms);
+    byId("main").classList.toggle("searching", terms.length > 0);
+    if (terms.length) scrollTo({ top: 0 });
     tell(found, terms.length > 0);
   };
 
@@ -61,6 +68,11 @@ export function addSearch() {
     target.scrollIntoView();
   });
   if (field.value) search(); // kept by the browser over a reload
+}
+
+/** @param {HTMLAnchorElement} link */
+function isHidden(link) {
+  return document.getElementById(decodeURIComponent(link.hash.slice(1)))?.hidden ?? false;
 }
 
 /** @returns {Group[]} */
@@ -124,6 +136,8 @@ function apply(groups, terms) {
     const matching = group.items.filter(hasAll);
     const isShown = inHead || matching.length > 0;
     group.element.hidden = !isShown;
+    // Only messages match: of the rest the name is enough.
+    group.element.classList.toggle("narrowed", !inHead);
     if (group.link?.parentElement) group.link.parentElement.hidden = !isShown;
     for (const item of group.items) item.element.hidden = !inHead && !matching.includes(item);
     for (const part of group.parts) part.hidden = !inHead && !part.matches("h3");
@@ -196,7 +210,8 @@ function tell(found, isSearch) {
   const count = byId("search-count");
   nothing.hidden = !isSearch || found.chapters > 0;
   nothing.textContent = "Nothing on this page matches. Try fewer or shorter words.";
-  const text = `${say(found.items, "match", "matches")} in ${say(found.chapters, "section", "sections")}`;
+  const places = say(found.chapters, "section", "sections");
+  const text = found.items ? `${say(found.items, "match", "matches")} in ${places}` : places;
   count.textContent = isSearch ? (found.chapters ? text : "Nothing found") : "";
   announce(isSearch ? (found.chapters ? text : "Nothing found") : "Search cleared");
 }

@@ -1,0 +1,45 @@
+"""Answers for programs: JSON and the like, and JSON for whatever goes wrong."""
+
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpResponse
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from chanx.pages.access import DocumentationView
+
+__all__ = ["DataView"]
+
+
+class DataView(DocumentationView):
+    """A view whose subclasses make text of the description.
+
+    ``make_text`` may raise ImproperlyConfigured; the answer then is a 500 that says what it says.
+    """
+
+    renderer_classes = (JSONRenderer,)
+    """For refusals; what is asked for is not looked at, as there is one format behind each URL."""
+    content_type = "application/json"
+
+    def make_text(self, request: Request) -> str:
+        """Return the content."""
+        raise NotImplementedError
+
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Return the text as it is now."""
+        response = HttpResponse(self.make_text(request), content_type=self.content_type)
+        response["Cache-Control"] = "private, no-cache"  # it is shown to some and not to others
+        response["X-Content-Type-Options"] = "nosniff"
+        return response
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
+        """Take the one renderer, also for clients that ask for another type."""
+        return super().perform_content_negotiation(request, force=True)
+
+    def handle_exception(self, exc: Exception) -> Any:
+        """Say what is wrong with the site; only those whom it lets in get here."""
+        if isinstance(exc, ImproperlyConfigured):
+            return Response({"detail": str(exc)}, status=500)
+        return super().handle_exception(exc)

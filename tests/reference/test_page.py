@@ -1,0 +1,174 @@
+"""The page in a browser: what its scripts add, and that it serves without them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.browser import find_barriers
+from tests.live.processes import Server
+
+pytestmark = [pytest.mark.browser, pytest.mark.live]
+
+
+@pytest.fixture
+def page(browser: Any, page_site: Server) -> Iterator[Any]:
+    """The page, without a fault."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda line: problems.append(line.text))
+    page.goto(get_url(page_site))
+    yield page
+    page.close()
+    assert problems == []
+
+
+def get_url(site: Server) -> str:
+    return f"http://127.0.0.1:{site.port}/chanx/"
+
+
+def search(page: Any, text: str) -> str:
+    """Search, and return what is announced."""
+    page.fill("#search", text)
+    page.wait_for_selector("#announcer:not(:empty)", state="attached")
+    return str(page.text_content("#announcer"))
+
+
+def list_shown(page: Any, selector: str) -> list[str]:
+    return [each.strip() for each in page.locator(f"{selector}:visible").all_text_contents()]
+
+
+def test_search_finds_names_paths_actions_and_fields(page: Any) -> None:
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.id") == "search"
+    for text, chapters in [
+        ("größe ÄNDERN", ["größe ändern"]),
+        ("ws/codes", ["OldConsumer_ws_codes_code_arg1_arg2"]),
+        ("group_complete", ["Standard messages"]),
+        ("radius_in_mm", None),
+    ]:
+        page.evaluate("document.getElementById('announcer').textContent = ''")
+        said = search(page, text)
+        assert said == page.text_content("#search-count")
+        if chapters is not None:
+            assert list_shown(page, ".chapter h2") == chapters
+    # A field deep within a message: its message is there, and open so far that it is seen.
+    assert {"draw", "drawn"} == set(list_shown(page, ".action"))
+    assert page.locator("code:visible", has_text="radius_in_mm").count() > 0
+    assert page.evaluate("CSS.highlights.get('found').size") > 0
+    assert find_barriers(page) == []
+
+
+def test_search_that_is_over_leaves_the_page_as_it_was(page: Any) -> None:
+    read = "[...document.querySelectorAll('details')].map((each) => each.open).join()"
+    before, chapters = page.evaluate(read), list_shown(page, "h2")
+    search(page, "label_text")
+    assert page.evaluate(read) != before
+    page.focus("#search")
+    page.keyboard.press("Escape")
+    assert page.input_value("#search") == ""
+    assert page.evaluate(read) == before
+    assert list_shown(page, "h2") == chapters
+    assert page.text_content("#search-count") == ""
+
+
+def test_search_without_a_match_says_so(page: Any) -> None:
+    assert search(page, "zebra") == "Nothing found"
+    assert page.is_visible("#nothing-found")
+    assert list_shown(page, ".chapter h2") == []
+
+
+def test_what_is_searched_for_is_text(page: Any) -> None:
+    assert "1 section" in search(page, '<script>alert("docs")</script> number')
+    assert list_shown(page, ".chapter h2") == ["DrawingConsumer"]
+
+
+def test_all_unfolds_and_folds(page: Any) -> None:
+    folds = page.locator("main .message details, main .schema details")
+    count = folds.count()
+    opened = page.locator("main .message details[open], main .schema details[open]")
+    page.get_by_role("button", name="Unfold all").click()
+    assert opened.count() == count
+    assert find_barriers(page) == []
+    page.get_by_role("button", name="Fold all", exact=True).click()
+    assert opened.count() == 0
+
+
+def test_link_opens_what_it_leads_to(page: Any, page_site: Server) -> None:
+    fold = page.locator("#message-receive-error > details")
+    assert fold.get_attribute("open") is None
+    page.goto(f"{get_url(page_site)}#message-receive-error")
+    page.wait_for_selector("#message-receive-error > details[open]")
+    search(page, "größe ändern")
+    page.evaluate("location.hash = '#message-send-authenticate'")
+    page.wait_for_selector("#message-send-authenticate:visible")
+    assert page.input_value("#search") == ""
+
+
+def test_code_is_copied_as_it_stands(browser: Any, page_site: Server) -> None:
+    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    page.goto(get_url(page_site))
+    page.locator(".snippets .code-block button").first.click()
+    page.wait_for_selector(".snippets button:text('Copied')")
+    text = page.evaluate("navigator.clipboard.readText()")
+    assert text == page.locator(".snippets pre").first.text_content()
+    assert text.startswith("// In the address, put in your own: number, key\nconst url = ")
+    page.locator(".address button").first.click()
+    page.wait_for_selector(".address button:text('Copied')")
+    assert page.evaluate("navigator.clipboard.readText()").endswith("/ws/drawings/{number}/{key}/")
+    context.close()
+
+
+def test_colours_change_no_text(page: Any) -> None:
+    blocks = page.locator("pre[data-language]")
+    page.wait_for_selector("pre[data-language] span.string")
+    for index in range(blocks.count()):
+        assert blocks.nth(index).locator("code").text_content()
+    first = blocks.first.text_content()
+    assert "new WebSocket(url, [" in first
+
+
+def test_it_serves_without_scripts(browser: Any, page_site: Server) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(get_url(page_site))
+    assert page.is_visible("text=DrawingConsumer >> nth=0")
+    assert not page.is_visible("#search")
+    assert not page.is_visible("text=Unfold all")
+    summary = page.locator("#message-receive-error summary")
+    summary.click()
+    assert page.is_visible("#message-receive-error .key >> nth=0")
+    context.close()
+
+
+def test_contents_fold_on_a_narrow_screen(browser: Any, page_site: Server) -> None:
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    page.goto(get_url(page_site))
+    page.wait_for_selector(".contents:not([open])")
+    page.locator(".contents > summary").click()
+    page.locator(".contents a", has_text="PlainConsumer").click()
+    page.wait_for_selector(".contents:not([open])")
+    assert page.evaluate("location.hash") == "#endpoint-PlainConsumer"
+    page.set_viewport_size({"width": 1280, "height": 844})
+    page.wait_for_selector(".contents[open]")
+    page.close()
+
+
+def test_chapter_that_is_read_is_marked(page: Any) -> None:
+    page.wait_for_selector(".links a[aria-current]")
+    page.evaluate("location.hash = '#endpoint-PlainConsumer'")
+    page.wait_for_selector(".links a[href$=DrawingConsumer]:not([aria-current])")
+    assert page.locator(".links a[aria-current]").count() == 1
+
+
+def test_everything_is_on_paper(page: Any) -> None:
+    page.get_by_role("button", name="Fold all", exact=True).click()
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    assert page.locator("main .message details:not([open])").count() == 0
+    assert not page.is_visible(".side")
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    page.emulate_media(media="screen")
+    assert page.locator("main .message details[open]").count() == 0
