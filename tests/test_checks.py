@@ -20,10 +20,10 @@ from django.core.management.base import SystemCheckError
 from django.test import override_settings
 from pydantic import BaseModel, Field, JsonValue, create_model
 from rest_framework.authentication import SessionAuthentication
-from rest_framework.permissions import BasePermission, IsAuthenticated
+from rest_framework.permissions import BasePermission, IsAdminUser, IsAuthenticated
 from typing_extensions import TypedDict
 
-from chanx.checks import check_consumers, check_deployment, check_settings
+from chanx.checks import check_consumers, check_deployment, check_pages, check_settings
 from chanx.generic.problems import (
     ConsumerProblem,
     check_consumer,
@@ -128,6 +128,91 @@ def test_settings_must_be_a_dictionary() -> None:
         (message,) = check_settings()
         assert message.id == "chanx.E010"
         assert "(chanx.E010)" in run_command()
+
+
+def changes_nothing(document: Any) -> None:
+    """Leave a document as it is."""
+
+
+NO_FUNCTION = 5
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("WEBSOCKET_BASE_URL", "https://a.example", "must be the URL of a WebSocket server"),
+        ("WEBSOCKET_BASE_URL", "ws://[", "must be the URL of a WebSocket server"),
+        ("WEBSOCKET_BASE_URL", None, "is None, but must be the URL"),
+        ("ASYNCAPI_SERVERS", {"live": "example.com"}, "has 'example.com' for 'live', but must"),
+        ("ASYNCAPI_HOOK", "tests.nowhere.change", "'tests.nowhere.change', which cannot be"),
+        ("ASYNCAPI_HOOK", f"{__name__}.NO_FUNCTION", "names 5, but must name a function"),
+        ("ASYNCAPI_HOOK", 5, "is 5, but must be a function"),
+        ("DOCUMENTATION_PERMISSIONS", "IsAdminUser", "is 'IsAdminUser', but must be a list"),
+        ("DOCUMENTATION_PERMISSIONS", None, "is None, but must be a list of permission classes"),
+        ("DOCUMENTATION_PERMISSIONS", ["a.B"], "holds 'a.B', which cannot be imported"),
+        ("DOCUMENTATION_PERMISSIONS", [f"{__name__}.changes_nothing"], "is no permission class"),
+        ("DOCUMENTATION_PERMISSIONS", [IsAuthenticated()], "is no permission class"),
+    ],
+)
+def test_bad_settings_of_the_documentation_are_named(name: str, value: Any, text: str) -> None:
+    with override_settings(CHANX={name: value}):
+        (message,) = check_settings()
+    assert message.id == "chanx.E013"
+    assert message.msg.startswith(f"CHANX[{name!r}] ")
+    assert text in message.msg
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"ASYNCAPI_HOOK": f"{__name__}.changes_nothing", "ASYNCAPI_SERVERS": {"a": "ws://a:80/b"}},
+        {"ASYNCAPI_HOOK": changes_nothing, "WEBSOCKET_BASE_URL": "wss://example.com/sockets"},
+        {"DOCUMENTATION_PERMISSIONS": []},
+        {"DOCUMENTATION_PERMISSIONS": ["rest_framework.permissions.IsAdminUser", IsAuthenticated]},
+        {"DOCUMENTATION_PERMISSIONS": [IsAuthenticated & ~IsAdminUser]},
+    ],
+)
+def test_good_settings_of_the_documentation_are_let_through(value: Any) -> None:
+    with override_settings(CHANX=value):
+        assert check_settings() == []
+
+
+# --- checks of pages ------------------------------------------------------------------------------
+
+ENGINE = {"BACKEND": "django.template.backends.django.DjangoTemplates"}
+STATIC = "django.contrib.staticfiles"
+
+
+def check_site_with_pages(*, finds_templates: bool, has_static_files: bool) -> list[CheckMessage]:
+    apps = [*settings.INSTALLED_APPS, *([STATIC] if has_static_files else [])]
+    with override_settings(
+        ROOT_URLCONF="tests.description.site",
+        TEMPLATES=[{**ENGINE, "APP_DIRS": finds_templates}],
+        INSTALLED_APPS=apps,
+    ):
+        return check_pages()
+
+
+def test_pages_that_are_included_as_they_should_have_nothing_to_say() -> None:
+    assert check_site_with_pages(finds_templates=True, has_static_files=True) == []
+
+
+def test_pages_without_their_templates_are_named() -> None:
+    (message,) = check_site_with_pages(finds_templates=False, has_static_files=True)
+    assert message.id == "chanx.W006"
+    assert "websocket_reference" in message.msg
+    assert '"APP_DIRS": True' in str(message.hint)
+
+
+def test_pages_without_static_files_are_named() -> None:
+    (message,) = check_site_with_pages(finds_templates=True, has_static_files=False)
+    assert message.id == "chanx.W007"
+    assert STATIC in str(message.hint)
+
+
+def test_site_without_pages_needs_nothing_for_them() -> None:
+    with override_settings(ROOT_URLCONF="rest_framework.urls", TEMPLATES=[]):
+        assert check_pages() == []
 
 
 # --- checks of consumers --------------------------------------------------------------------------

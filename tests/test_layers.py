@@ -43,7 +43,7 @@ MAY_IMPORT = {
     "generic": {"integrations", "engine", "messages", *SINGLE},
     "description": {"generic", "integrations", "engine", "messages", *SINGLE},
     "pages": {"description", *SINGLE},
-    "asyncapi": {"description", "pages", *SINGLE},
+    "asyncapi": {"description", "generic", "pages", *SINGLE},
     "reference": {"description", "pages", *SINGLE},
     "playground": {"description", "pages", *SINGLE},
 }

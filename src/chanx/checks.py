@@ -2,13 +2,16 @@
 
 import importlib
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 from channels.routing import get_default_application
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.exceptions import ImproperlyConfigured
+from django.template.loader import get_template
+from django.urls import reverse
+from django.utils.module_loading import import_string
 
 from chanx.generic.problems import (
     ConsumerProblem,
@@ -21,7 +24,9 @@ from chanx.integrations.discovery import get_routes
 from chanx.integrations.origin import ANY_ORIGIN
 from chanx.settings import DEFAULTS, chanx_settings
 
-__all__ = ["check_consumers", "check_deployment", "check_settings"]
+__all__ = ["check_consumers", "check_deployment", "check_pages", "check_settings"]
+
+_PAGES: Final = ("websocket_reference", "websocket_playground")
 
 
 @register("chanx")
@@ -53,8 +58,70 @@ def check_settings(
             hint=f"Correct it, or remove it: the default is {DEFAULTS[name]!r}.",
             id="chanx.E013",
         )
-        for name, problem in find_bad_settings(found)
+        for name, problem in (*find_bad_settings(found), *_find_bad_imports(found))
     ]
+
+
+def _find_bad_imports(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with the settings that name classes and functions."""
+    hook = found.get("ASYNCAPI_HOOK")
+    if isinstance(hook, str) and hook:
+        try:
+            hook = import_string(hook)
+        except ImportError as error:
+            yield "ASYNCAPI_HOOK", f"is {hook!r}, which cannot be imported: {error}"
+        else:
+            if not callable(hook):
+                yield "ASYNCAPI_HOOK", f"names {hook!r}, but must name a function"
+    name = "DOCUMENTATION_PERMISSIONS"
+    permissions = found.get(name, [])
+    if not isinstance(permissions, list | tuple):
+        if not isinstance(permissions, str):  # which has been found
+            yield name, f"is {permissions!r}, but must be a list of permission classes"
+        return
+    for permission in permissions:
+        try:
+            loaded = import_string(permission) if isinstance(permission, str) else permission
+        except ImportError as error:
+            yield name, f"holds {permission!r}, which cannot be imported: {error}"
+            continue
+        # Classes that are composed are no types, and have no methods before they are called.
+        if not callable(loaded) or not (
+            hasattr(loaded, "has_permission") or hasattr(loaded, "operator_class")
+        ):
+            yield name, f"holds {permission!r}, which is no permission class"
+
+
+@register("chanx")
+def check_pages(
+    app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Report what the pages lack, where the site has included them."""
+    included = list(filter(_is_included, _PAGES))
+    if not included:
+        return []
+    messages: list[CheckMessage] = []
+    try:
+        get_template("chanx/base.html")
+    except Exception:
+        messages.append(
+            Warning(
+                f"ROOT_URLCONF includes {included[0]}, but no template engine finds "
+                "chanx/base.html.",
+                hint='Put "chanx" into INSTALLED_APPS, and a DjangoTemplates engine with '
+                '"APP_DIRS": True into TEMPLATES.',
+                id="chanx.W006",
+            )
+        )
+    if not apps.is_installed("django.contrib.staticfiles"):
+        messages.append(
+            Warning(
+                f"ROOT_URLCONF includes {included[0]}, but nothing gathers its scripts and styles.",
+                hint='Put "django.contrib.staticfiles" into INSTALLED_APPS and set STATIC_URL.',
+                id="chanx.W007",
+            )
+        )
+    return messages
 
 
 @register("chanx")
@@ -112,6 +179,13 @@ def _check_deployed_settings() -> Iterator[CheckMessage]:
             hint='Use "subprotocol" or "message", or tokens that can be used once.',
             id="chanx.W004",
         )
+
+
+def _is_included(name: str) -> bool:
+    try:
+        return bool(reverse(name))
+    except Exception:  # it is not, or Django's own checks report why
+        return False
 
 
 def _get_consumers(application: Any) -> list[type[Any]]:

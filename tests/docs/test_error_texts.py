@@ -1,6 +1,7 @@
 """The error texts that the pages quote are those that the code gives."""
 
 import os
+import sys
 import warnings
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -10,10 +11,13 @@ from unittest.mock import patch
 import pytest
 from asgiref.sync import async_to_sync
 from channels.layers import InMemoryChannelLayer, channel_layers
+from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 from rest_framework.permissions import AllowAny, BasePermission
 
+from chanx.asyncapi.renderers import render_yaml
 from chanx.checks import check_settings
+from chanx.description.endpoints import describe_site
 from chanx.engine.connection import Problem
 from chanx.engine.events import GroupEvent
 from chanx.generic.handshake import Handshake
@@ -286,6 +290,27 @@ async def be_refused() -> None:
         await client.disconnect()
 
 
+# --- documentation ---------------------------------------------------------------------------
+
+
+def forget_pyyaml() -> str:
+    with (
+        patch.dict(sys.modules, {"yaml": None}),
+        pytest.raises(ImproperlyConfigured) as caught,
+    ):
+        render_yaml({})
+    return f"`{caught.value}`"
+
+
+def break_the_routes() -> str:
+    with (
+        override_settings(ASGI_APPLICATION="mysite.asgi.application"),
+        pytest.raises(ImproperlyConfigured) as caught,
+    ):
+        describe_site()
+    return str(caught.value).partition(": ")[0]
+
+
 TEXTS: dict[Callable[[], Any], str] = {
     define_message_without_action: "messages",
     define_message_without_literal: "messages",
@@ -310,6 +335,8 @@ TEXTS: dict[Callable[[], Any], str] = {
     make_settings_a_list: "settings",
     read_settings_that_are_a_list: "settings",
     read_an_unknown_setting: "settings",
+    forget_pyyaml: "documentation",
+    break_the_routes: "documentation",
     make_a_client_without_path: "testing",
     make_a_client_without_application: "testing",
     be_refused: "testing",

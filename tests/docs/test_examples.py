@@ -84,6 +84,23 @@ def test_the_site_answers_as_the_pages_say() -> None:
     assert re.search(r"^=+ \d+ passed in", output, re.MULTILINE), output
 
 
+def test_the_document_is_as_the_page_says() -> None:
+    document = json.loads(run("manage.py", "asyncapi"))
+    assert document["info"] == {
+        "title": "Tickets",
+        "version": "2.1.0",
+        "description": "What the help desk works with.",
+        "tags": [{"name": "desk"}],
+        "contact": {"name": "The help desk", "email": "desk@example.com"},
+    }
+    assert document["servers"]["production"] == {"host": "tickets.example.com", "protocol": "wss"}
+    desk = document["channels"]["DeskConsumer"]
+    assert desk["summary"] == "The tickets that are open."
+    assert desk["bindings"]["ws"]["query"]["properties"]["after"]["minimum"] == 0
+    [example] = document["components"]["messages"]["TicketMessage"]["examples"]
+    assert example["payload"]["payload"] == {"number": 17, "title": "The printer is on fire"}
+
+
 def test_test_tools_need_no_daphne() -> None:
     block = "import sys; sys.modules['daphne'] = None"
     code = f"{block}; import django; django.setup(); import chanx.testing"

@@ -11,14 +11,18 @@ from typing import Any
 
 import pytest
 from channels.generic.websocket import AsyncJsonWebsocketConsumer as ChannelsConsumer
+from django.urls import get_resolver
 
 import chanx
 from chanx import exceptions
 from chanx.codes import CloseCode, close_code_for_status
+from chanx.description import documented
+from chanx.description.endpoints import Endpoint
 from chanx.engine.limits import Limits
 from chanx.generic import authenticator
 from chanx.generic.websocket import AsyncJsonWebsocketConsumer
 from chanx.messages import base, incoming, outgoing
+from chanx.playground.info import _make_item
 from chanx.settings import DEFAULTS
 from chanx.testing import WebsocketCommunicator, WebsocketTestCase
 from tests.docs.pages import DOCS, ROOT, get_tables
@@ -206,6 +210,26 @@ def get_signature(function: Any) -> str:
     ]
     signature = inspect.Signature(parameters)
     return re.sub(r"'", '"', str(signature))
+
+
+def test_arguments_of_the_decorator() -> None:
+    table = get_column("documentation.md")
+    assert set(inspect.signature(documented).parameters) <= table
+
+
+def test_urls_of_the_documentation() -> None:
+    rows = {get_code(row[1]): get_code(row[0]) for row in get_tables(DOCS / "documentation.md")}
+    found = {
+        name: "chanx/" + entry[0][0][0]
+        for name, entry in get_resolver("chanx.urls").reverse_dict.items()
+        if isinstance(name, str)
+    }
+    assert {name: url for name, url in rows.items() if name in found} == found
+
+
+def test_keys_of_the_list_for_tools() -> None:
+    item = _make_item(Endpoint(name="a", path="/a/", consumer="a.A"), "ws://localhost")
+    assert set(item) <= get_column("documentation.md")
 
 
 def test_changelog_is_for_users() -> None:

@@ -28,7 +28,6 @@ KINDS = {"example", "exchange", "log"}
 NOT_SHOWN = {
     "manage.py",
     "ruff.toml",
-    "mysite/urls.py",
     "tickets/models.py",
     "tickets/test_site.py",
 }

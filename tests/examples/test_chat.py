@@ -59,6 +59,17 @@ def test_nothing_is_left_to_migrate(site: Demo) -> None:
     assert result.returncode == 0, result.stdout
 
 
+def test_the_document_is_up_to_date_and_nothing_is_wrong_with_it(site: Demo) -> None:
+    result = site.run("manage.py", "asyncapi", "--check", "asyncapi.json")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.stderr == ""
+
+
+def test_checks_find_nothing(site: Demo) -> None:
+    result = site.run("manage.py", "check", "--fail-level", "DEBUG")
+    assert result.returncode == 0, result.stderr
+
+
 def test_the_demo_secret_key_is_refused_outside_of_debug(site: Demo) -> None:
     result = site.run("manage.py", "check", DJANGO_DEBUG="0")
     assert result.returncode != 0

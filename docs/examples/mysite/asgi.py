@@ -15,6 +15,7 @@ from lobby.consumers import LobbyConsumer
 from notifications.consumers import EarlyConsumer, NotificationsConsumer
 from tickets.consumers import OwnTicketConsumer, TicketConsumer
 from tickets.dashboard import PositionsConsumer, ReportConsumer
+from tickets.desk import DeskConsumer
 from tickets.feed import FeedConsumer
 
 # region: first
@@ -27,6 +28,7 @@ application = ProtocolTypeRouter(
                 # endregion: first
                 path("ws/tickets/<int:ticket_id>/", TicketConsumer.as_asgi()),
                 path("ws/tickets/own/<int:ticket_id>/", OwnTicketConsumer.as_asgi()),
+                path("ws/desk/", DeskConsumer.as_asgi()),
                 path("ws/feed/", FeedConsumer.as_asgi()),
                 path("ws/dashboard/", PositionsConsumer.as_asgi()),
                 path("ws/reports/", ReportConsumer.as_asgi()),

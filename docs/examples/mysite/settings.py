@@ -5,6 +5,7 @@ A page shows the lines between a "region" and the "endregion" of the same name.
 
 import os
 from datetime import timedelta
+from typing import Any
 
 import structlog
 
@@ -41,6 +42,8 @@ CHANNEL_LAYERS = {
 }
 # endregion: first
 
+CHANX: dict[str, Any]
+
 # region: chanx
 CHANX = {
     "LOG_IGNORED_ACTIONS": ["ping", "pong"],
@@ -48,6 +51,25 @@ CHANX = {
 # endregion: chanx
 # A test does not wait half a minute for the first ping.
 CHANX["HEARTBEAT_INTERVAL"] = float(os.environ.get("DOCS_HEARTBEAT", "30"))
+
+# region: documentation
+INSTALLED_APPS += ["django.contrib.staticfiles"]
+STATIC_URL = "static/"
+TEMPLATES: list[dict[str, Any]] = [
+    {"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True},
+]
+# endregion: documentation
+
+# region: document
+CHANX |= {
+    "ASYNCAPI_TITLE": "Tickets",
+    "ASYNCAPI_VERSION": "2.1.0",
+    "ASYNCAPI_DESCRIPTION": "What the help desk works with.",
+    "ASYNCAPI_SERVERS": {"production": "wss://tickets.example.com"},
+    "ASYNCAPI_HOOK": "mysite.document.add_contact",
+    "DOCUMENTATION_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
+}
+# endregion: document
 
 # region: throttle
 REST_FRAMEWORK = {

@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework.authentication import SessionAuthentication, TokenAuthentication
 from rest_framework.permissions import IsAuthenticated
 
+from chanx.description import documented
 from chanx.generic.websocket import AsyncJsonWebsocketConsumer
 from chanx.messages.base import BaseMessage
 from chanx.messages.incoming import PingMessage
@@ -28,12 +29,17 @@ from .models import Message, Room
 from .permissions import IsRoomMember
 
 
+@documented(tags=["rooms"])
 class RoomConsumer(AsyncJsonWebsocketConsumer[Room]):
     """One member's connection to one room.
 
-    The room named in the URL is looked up and its permission asked before any message is read,
-    so `self.obj` is a room that `self.user` may use.
+    Only members of the room get in. Whoever is in hears everything that is said in the room from
+    then on, its own messages included; what was said before is to be fetched over HTTP, from
+    `/rooms/<slug>/messages/`.
     """
+
+    # The room named in the URL is looked up and its permission asked before any message is read,
+    # so `self.obj` is a room that `self.user` may use.
 
     # The first class decides how a missing login is told. A token has a challenge header, so it
     # is 401 and not 403, and the page can tell "signed out" from "not a member".

@@ -7,7 +7,7 @@ way, whichever road it came.
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
 from chanx.messages.base import (
     BaseGroupMessage,
@@ -29,30 +29,52 @@ MessageText = Annotated[
         max_length=MAX_TEXT_LENGTH,
         pattern=r"^[^\x00]*$",  # PostgreSQL stores any character but this one
     ),
+    Field(description="Plain text.", examples=["Good morning!"]),
 ]
+ClientId = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=36),
+    Field(examples=["5f0c4f8e-3d0a-4b6e-9d55-0a1b2c3d4e5f"]),
+]
+Author = Annotated[str, Field(description="A user name.", examples=["alice"])]
 
 
 # From the client
 
 
 class ChatPayload(BaseModel):
+    """What somebody wants to say."""
+
     text: MessageText
-    # Made up by the client: tells it which message an echo belongs to, and lets it send again
-    # after a lost connection without saying the same thing twice.
-    client_id: Annotated[str, StringConstraints(min_length=1, max_length=36)] | None = None
+    client_id: Annotated[
+        ClientId | None,
+        Field(
+            description="Made up by the client: tells it which message an echo belongs to, and "
+            "lets it send again after a lost connection without saying the same thing twice."
+        ),
+    ] = None
 
 
 class ChatMessage(BaseMessage):
+    """Says something in the room.
+
+    It is saved first, and then told to everybody in the room, the sender included.
+    """
+
     action: Literal["chat"] = "chat"
     payload: ChatPayload
 
 
 class TypingMessage(BaseMessage):
+    """Tells the others that somebody is typing."""
+
     action: Literal["typing"] = "typing"
     payload: None = None
 
 
 class RoomIncomingMessage(BaseIncomingMessage):
+    """What a room takes."""
+
     message: PingMessage | ChatMessage | TypingMessage
 
 
@@ -60,6 +82,8 @@ class RoomIncomingMessage(BaseIncomingMessage):
 
 
 class RoomOutgoingMessage(BaseOutgoingMessage):
+    """What a room answers to one client."""
+
     message: PongMessage
 
 
@@ -67,11 +91,15 @@ class RoomOutgoingMessage(BaseOutgoingMessage):
 
 
 class MessagePayload(BaseModel):
-    id: int
-    author: str
-    text: str
+    """A message as it is saved."""
+
+    id: Annotated[int, Field(description="Grows: a later message has a greater one.")]
+    author: Author
+    text: Annotated[str, Field(examples=["Good morning!"])]
     sent_at: datetime
-    client_id: str | None
+    client_id: Annotated[
+        ClientId | None, Field(description="What its sender called it, if it did.")
+    ]
 
     @classmethod
     def from_model(cls, message: Message) -> "MessagePayload":
@@ -86,18 +114,29 @@ class MessagePayload(BaseModel):
 
 
 class ChatGroupMessage(BaseGroupMessage):
+    """Somebody has said something.
+
+    It may come twice: clients know a message by its id.
+    """
+
     action: Literal["chat"] = "chat"
     payload: MessagePayload
 
 
 class TypingPayload(BaseModel):
-    author: str
+    """Who is typing."""
+
+    author: Author
 
 
 class TypingGroupMessage(BaseGroupMessage):
+    """Somebody is typing. Of interest for a few seconds."""
+
     action: Literal["typing"] = "typing"
     payload: TypingPayload
 
 
 class RoomGroupMessage(BaseOutgoingGroupMessage):
+    """What everybody in a room hears."""
+
     group_message: ChatGroupMessage | TypingGroupMessage

@@ -112,6 +112,10 @@ REST_FRAMEWORK = {
 CHANX = {
     # The page sends these all the time, and a log full of them hides the messages.
     "LOG_IGNORED_ACTIONS": ["ping", "pong", "typing"],
+    # At the top of asyncapi.json, of the reference and of the playground. Pages and document are
+    # for everybody while DEBUG is on, and for staff when it is off.
+    "ASYNCAPI_TITLE": "Chat",
+    "ASYNCAPI_DESCRIPTION": "Rooms with members, and messages that arrive live.",
 }
 
 LOGIN_URL = "login"

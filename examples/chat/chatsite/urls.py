@@ -17,5 +17,6 @@ urlpatterns = [
     path("logout/", LogoutView.as_view(), name="logout"),  # POST only, since Django 5
     path("api/token/", obtain_auth_token, name="token"),
     path("admin/", admin.site.urls),
+    # The sockets: reference, playground, AsyncAPI document.
     path("chanx/", include("chanx.urls")),
 ]

@@ -17,6 +17,7 @@ from chanx.description.endpoints import Description, Endpoint, Parameter, descri
 from chanx.description.messages import MessageDescription
 from chanx.description.schemas import DEFINITIONS, change_schema
 from chanx.description.security import SecurityScheme
+from chanx.generic.setting_problems import is_websocket_url
 from chanx.settings import chanx_settings
 
 __all__ = ["ASYNCAPI_VERSION", "make_document", "make_site_document"]
@@ -322,11 +323,7 @@ def _make_servers() -> Document:
     servers = chanx_settings.ASYNCAPI_SERVERS or {"default": chanx_settings.WEBSOCKET_BASE_URL}
     made: Document = {}
     for (name, url), key in zip(servers.items(), _make_unique(servers), strict=True):
-        try:
-            parts = urlsplit(url)
-        except ValueError:
-            parts = urlsplit("")
-        if parts.scheme not in ("ws", "wss") or not parts.netloc:
+        if not is_websocket_url(url):
             setting = (
                 "ASYNCAPI_SERVERS" if chanx_settings.ASYNCAPI_SERVERS else "WEBSOCKET_BASE_URL"
             )
@@ -334,6 +331,7 @@ def _make_servers() -> Document:
                 f"CHANX[{setting!r}] has {url!r} for {name!r}, which is no URL of a WebSocket "
                 'server: write it like "wss://example.com"'
             )
+        parts = urlsplit(url)
         made[key] = {"host": parts.netloc, "protocol": parts.scheme}
         if path := parts.path.rstrip("/"):
             made[key]["pathname"] = path

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from chanx.engine.limits import CLASS_LIMITS, PROCESS_LIMITS, find_bad_limits
 from chanx.integrations.credentials import TOKEN_TRANSPORTS
 from chanx.integrations.origin import find_bad_origins
 from chanx.settings import DEFAULTS
 
-__all__ = ["find_bad_names", "find_bad_settings"]
+__all__ = ["find_bad_names", "find_bad_settings", "is_websocket_url"]
 
+_URL: Final = 'the URL of a WebSocket server, like "wss://example.com"'
 _TEXTS: Final = ("ASYNCAPI_TITLE", "ASYNCAPI_VERSION", "ASYNCAPI_DESCRIPTION")
 _CHOICES: Final = {
     "TOKEN_TRANSPORTS": TOKEN_TRANSPORTS,
@@ -33,6 +35,13 @@ def find_bad_settings(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         elif name == "ASYNCAPI_SERVERS":
             if not (isinstance(value, dict) and all(map(_is_text, (*value, *value.values())))):
                 yield name, f"is {value!r}, but must be a dict of names and URLs"
+            else:
+                for key, url in value.items():
+                    if not is_websocket_url(url):
+                        yield name, f"has {url!r} for {key!r}, but must have {_URL}"
+        elif name == "WEBSOCKET_BASE_URL":
+            if not is_websocket_url(value):
+                yield name, f"is {value!r}, but must be {_URL}"
         elif name == "ASYNCAPI_HOOK":
             if not (value is None or callable(value) or _is_text(value)):
                 yield name, f"is {value!r}, but must be a function or the dotted path of one"
@@ -57,6 +66,17 @@ def find_bad_names(value: Any, known: tuple[str, ...]) -> Iterator[str]:
     for name in value:
         if name not in known:
             yield f"holds {name!r}, but may hold {', '.join(known)}"
+
+
+def is_websocket_url(value: Any) -> bool:
+    """Tell whether this is the URL of a WebSocket server."""
+    if not isinstance(value, str):
+        return False
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        return False
+    return parts.scheme in ("ws", "wss") and bool(parts.netloc)
 
 
 def _is_text(value: Any) -> bool:

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import BaseCommand, CommandError, call_command
 from django.db import transaction
+from django.urls import reverse
 from rest_framework.authtoken.models import Token
 from uvicorn.config import WS_PROTOCOLS
 
@@ -119,7 +120,9 @@ class Command(BaseCommand):
         change = "" if directory == os.curdir else f"cd {directory} && "
         self.stdout.write(
             f"Chat: {url}  Log in as {', '.join(PEOPLE)}; the password is demo-<name>.\n"
-            f"Terminal: {change}python -m chat.cli --url {url} --user bob --room general"
+            f"Terminal: {change}python -m chat.cli --url {url} --user bob --room general\n"
+            f"The API of its sockets: {url}{reverse('websocket_reference')}  "
+            f"Try it: {url}{reverse('websocket_playground')}"
         )
         self.stdout.flush()
 
