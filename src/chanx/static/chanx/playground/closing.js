@@ -79,7 +79,7 @@ export const HANDSHAKE_CAUSES = [
 ];
 
 /**
- * Returns what can be done about a refusal.
+ * Returns what can be done about a refusal; what stands in brackets is a link.
  *
  * @param {number} status As in the authentication message.
  * @param {{kind: AuthKind, hasToken: boolean}} choice
@@ -88,14 +88,14 @@ export function explainRefusal(status, { kind, hasToken }) {
   switch (status) {
     case 401:
       if (kind === "session") {
-        return "You are not signed in on this site. Do that, or choose a token.";
+        return "You are not signed in on this site. [Sign in], or choose a token.";
       }
       return hasToken
         ? "The token is not good: wrong, expired, or of another kind."
         : "No token was sent. Put one in, or use this browser’s session.";
     case 403:
       return kind === "session"
-        ? "Who is signed in here may not connect, or nobody is. Come as somebody else, or choose a token."
+        ? "Who is signed in here may not connect, or nobody is. [Sign in] as somebody else, or choose a token."
         : "Whose token this is may not connect here.";
     case 404:
       return "There is no such object. Look at the parameters.";

@@ -76,10 +76,12 @@ export function explain(socket, auth, data, choice) {
  * @param {{kind: AuthKind, hasToken: boolean}} choice
  */
 function explainAuth({ status, text, detail }, data, choice) {
-  const advice = h("p", {}, explainRefusal(status, choice));
-  if (choice.kind === "session" && (status === 401 || status === 403) && data.login_url) {
-    append(advice, " ", h("a", { href: data.login_url }, "Sign in"));
-  }
+  const advice = h("p", {});
+  const words = explainRefusal(status, choice).split(/\[(.*)\]/);
+  words.forEach((word, index) => {
+    const isLink = index % 2 === 1 && data.login_url !== null;
+    append(advice, isLink ? h("a", { href: data.login_url }, word) : word);
+  });
   const parts = [advice];
   if (detail) parts.push(h("p", {}, "The server says: ", h("q", {}, detail)));
   return { title: `${status} ${text}`, parts };

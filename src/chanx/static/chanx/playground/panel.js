@@ -244,7 +244,7 @@ export class Panel {
   /** The socket has changed. */
   react() {
     const { phase, close, protocol } = this.socket;
-    if (phase === "connecting") this.log.add("event", `Connecting to ${this.getUrl(true)}`);
+    if (phase === "connecting") this.log.add("event", `Connecting to ${this.getUrl(true).slice(this.data.server.length)}`);
     if (phase === "open") {
       this.log.add("event", protocol ? `Open, subprotocol ${mask(protocol, this.secrets)}` : "Open, no subprotocol");
       if (!this.isAuthExpected) this.becomeReady();
@@ -307,9 +307,11 @@ export class Panel {
     append(
       this.url,
       h("span", { class: "server" }, this.data.server),
-      parts.map(({ text, name, isFilled }) =>
-        name === null ? text : h("span", { class: isFilled ? "filled" : "missing" }, mask(text, this.secrets)),
-      ),
+      parts.map(({ text, name, isFilled }) => {
+        if (name === null) return text;
+        const shown = mask(text, this.secrets);
+        return [h("wbr"), h("span", { class: isFilled ? "filled" : "missing" }, shown)];
+      }).flat(),
       rest,
     );
     const words = [KINDS[this.settings.auth], this.settings.reconnects && "reconnects"];

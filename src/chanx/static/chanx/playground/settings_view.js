@@ -315,7 +315,13 @@ export class SettingsView {
       append(note, data.user === null ? "Nobody is signed in on this site. " : "Signed in as ");
       if (data.user !== null) append(note, h("strong", {}, data.user), ". ");
       if (data.user === null && data.login_url) append(note, h("a", { href: data.login_url }, "Sign in"), " ");
-      append(note, "The browser sends its cookies by itself.");
+      const isElsewhere = new URL(data.server).host !== location.host;
+      append(
+        note,
+        isElsewhere
+          ? "The sockets are on another host, to which cookies may not go."
+          : "The browser sends its cookies by itself.",
+      );
     } else {
       append(note, "The browser sends its cookies beside it. ", getSchemes(this.endpoint));
     }
