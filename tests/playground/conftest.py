@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from django.test import override_settings
 
 from tests.examples.demo import Demo

@@ -68,7 +68,7 @@ def test_a_wrong_message_is_shown_before_it_is_sent(chat: Demo, open_page: OpenP
     card.wait_for_frame("received", "Field required")
     # What is no JSON can be sent, too.
     card.write('{"action": ')
-    assert "Line 1, column" in card.root.locator(".problems").inner_text()
+    assert "Line 1, column 12" in card.root.locator(".problems").inner_text()
     card.click("Send anyway")
     card.wait_for_frame("sent", '{"action":')
     assert find_barriers(page) == []

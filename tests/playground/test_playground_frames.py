@@ -84,7 +84,9 @@ def test_long_frames_are_cut_in_the_view_alone(play: Play, tmp_path: Path) -> No
 
 
 def test_numbers_are_shown_as_they_came(play: Play) -> None:
-    card, _ = play(lambda socket: socket.send('{"action":"drawn","payload":12345678901234567890.10}'))
+    card, _ = play(
+        lambda socket: socket.send('{"action":"drawn","payload":12345678901234567890.10}')
+    )
     row = card.wait_for_frame("received", "drawn")
     row.locator("summary").click()
     assert '"payload": 12345678901234567890.10' in row.locator("pre").inner_text()
@@ -118,7 +120,7 @@ def test_heartbeats_are_answered_if_wanted(play: Play, is_on: bool) -> None:
     [
         (4429, "", ["4429 Too many requests", "reconnect after a while"]),
         (1012, "restart", ["1012 Service restart", "restart"]),
-        (4999, "", ["4999", "this application’s own"]),
+        (4999, "", ["4999", "A code of this application"]),
         (3000, "", ["3000", "registered"]),
     ],
 )

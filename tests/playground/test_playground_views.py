@@ -19,7 +19,9 @@ pytestmark = pytest.mark.usefixtures("page_settings")
 def get_data(client: Client, **extra: Any) -> Any:
     response = client.get(PATH, **extra)
     assert response.status_code == 200
-    found = re.search(r'<script id="chanx-data"[^>]*>(.*?)</script>', response.content.decode(), re.S)
+    found = re.search(
+        r'<script id="chanx-data"[^>]*>(.*?)</script>', response.content.decode(), re.S
+    )
     assert found
     return json.loads(found[1])
 
@@ -44,7 +46,9 @@ def test_staff_sees_the_page_without_debug(client: Client) -> None:
 
 @override_settings(DEBUG=True)
 def test_every_close_code_is_explained(client: Client) -> None:
-    assert get_data(client)["close_codes"] == {str(key): text for key, text in codes.MEANINGS.items()}
+    assert get_data(client)["close_codes"] == {
+        str(key): text for key, text in codes.MEANINGS.items()
+    }
 
 
 @pytest.mark.parametrize(
@@ -57,7 +61,9 @@ def test_every_close_code_is_explained(client: Client) -> None:
     ],
 )
 @override_settings(DEBUG=True)
-def test_the_link_to_sign_in_leads_somewhere(client: Client, setting: str, link: str | None) -> None:
+def test_the_link_to_sign_in_leads_somewhere(
+    client: Client, setting: str, link: str | None
+) -> None:
     with override_settings(LOGIN_URL=setting):
         assert get_data(client)["login_url"] == link
 

@@ -9,7 +9,7 @@ __all__ = ["get_websocket_url"]
 
 
 def get_websocket_url(request: HttpRequest) -> str:
-    """Return where the paths of sockets begin, like ``wss://example.com``, with no slash at the end.
+    """Return where paths of sockets begin, like ``wss://example.com``, with no slash at the end.
 
     What the site has set as WEBSOCKET_BASE_URL; without it the host that the request came to, and
     the prefix under which the site is served (SCRIPT_NAME, root_path), which no route has in it.

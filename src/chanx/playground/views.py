@@ -42,7 +42,7 @@ def _get_user_name(request: HttpRequest) -> str | None:
 
 
 def _get_login_url(request: HttpRequest) -> str | None:
-    """Return where to sign in and come back from; None: LOGIN_URL leads nowhere, as its default may."""
+    """Return where to sign in and come back from; None: LOGIN_URL leads nowhere."""
     try:
         url = resolve_url(settings.LOGIN_URL)
         parts = urlsplit(url)

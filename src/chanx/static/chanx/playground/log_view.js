@@ -8,6 +8,7 @@ import { MOST_FRAMES, formatSize, passes } from "./log.js";
 /** @typedef {import("./types.js").Frame} Frame */
 /** @typedef {import("./log.js").Log} Log */
 
+const CHEAP = 8;
 const LONGEST_PREVIEW = 300;
 const LONGEST_SHOWN = 20_000;
 const WORDS = { sent: "Sent", received: "Received", event: "Event" };
@@ -29,6 +30,8 @@ export class LogView {
     this.isRaw = false;
     this.isSticky = true;
     this.isAsked = false;
+    /** Milliseconds that the last picture took. */
+    this.cost = 0;
     /** The last frame that was looked at for a row. */
     this.lastId = 0;
     this.unseen = 0;
@@ -116,10 +119,15 @@ export class LogView {
   ask() {
     if (this.isAsked) return;
     this.isAsked = true;
-    requestAnimationFrame(() => {
+    const show = () => {
       this.isAsked = false;
+      const start = performance.now();
       this.update();
-    });
+      this.cost = performance.now() - start;
+    };
+    // Under a flood the page has three times as long for everything else.
+    if (this.cost < CHEAP) requestAnimationFrame(show);
+    else setTimeout(() => requestAnimationFrame(show), this.cost * 3);
   }
 
   /** Makes all rows anew. */
@@ -140,6 +148,7 @@ export class LogView {
     const fresh = frames.slice(from).filter((frame) => passes(frame, this.filter));
     this.list.append(...fresh.map((frame) => this.makeRow(frame)));
     this.lastId = frames.at(-1)?.id ?? this.lastId;
+    this.list.classList.toggle("many", this.list.childElementCount > 200);
     if (this.isSticky) this.list.scrollTop = this.list.scrollHeight;
     else this.unseen += fresh.length;
     this.keepOneInTabOrder();
@@ -227,7 +236,7 @@ export class LogView {
     );
     details.addEventListener("toggle", () => {
       if (details.open && details.childElementCount === 1) this.unfold(details, frame);
-      if (details.open) details.scrollIntoView({ block: "nearest" });
+      if (details.open) this.reveal(details);
     });
     return h("li", { class: `frame ${direction}`, "data-id": frame.id }, details);
   }
@@ -267,6 +276,18 @@ export class LogView {
         ),
       ),
     );
+  }
+
+  /**
+   * Scrolls the list, and not the page, until a row is seen, or at least its beginning.
+   *
+   * @param {HTMLElement} row
+   */
+  reveal(row) {
+    const inner = row.getBoundingClientRect();
+    const outer = this.list.getBoundingClientRect();
+    const hidden = Math.min(inner.bottom - outer.bottom, inner.top - outer.top);
+    if (hidden > 0) this.list.scrollTop += hidden;
   }
 
   keepOneInTabOrder() {

@@ -24,6 +24,9 @@ export function parseJson(text) {
   try {
     return { value: JSON.parse(text) };
   } catch (error) {
-    return { problem: { text: String(error), line: 1, column: 1 } };
+    const words = error instanceof Error ? error.message : "";
+    const before = text.slice(0, Number(/position (\d+)/.exec(words)?.[1] ?? text.length)).split("\n");
+    const column = (before.at(-1)?.length ?? 0) + 1;
+    return { problem: { text: "This is no JSON.", line: before.length, column } };
   }
 }
