@@ -95,6 +95,20 @@ def test_refusals_are_explained(chat: Demo, open_page: OpenPage) -> None:
     assert "Look at the parameters" in card.root.locator(".notice").inner_text()
 
 
+def test_a_fresh_token_that_is_refused_leaves_the_connection(
+    chat: Demo, open_page: OpenPage
+) -> None:
+    card = Card(open_page(chat.url + PATH))
+    card.use_token(chat.get_token("bob"))
+    card.connect()
+    card.wait_for_status("Connected · 200 OK")
+    card.root.get_by_text("Settings", exact=False).first.click()
+    card.root.get_by_label("Token", exact=True).fill("another-token")
+    card.click("Send as a message now")
+    card.root.get_by_text("The fresh token was refused: 401").wait_for()
+    assert card.status.inner_text() == "Connected · 200 OK"
+
+
 def test_parameters_that_do_not_fit_do_not_connect(chat: Demo, open_page: OpenPage) -> None:
     card = Card(open_page(chat.url + PATH))
     slug = card.root.get_by_label("slug")

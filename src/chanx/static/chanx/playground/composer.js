@@ -178,8 +178,8 @@ export class Composer {
     if (!this.endpoint.is_described) {
       return "Nothing is known of what it takes. The text is sent as it is.";
     }
-    if (this.message) return this.message.summary;
-    return "This endpoint takes no messages. What you send will be answered with an error.";
+    if (this.messages.some((each) => each.source !== "chanx")) return this.message?.summary ?? "";
+    return "This endpoint takes no messages of its own. Others are answered with an error.";
   }
 
   getKey() {

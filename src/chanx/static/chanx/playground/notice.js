@@ -71,6 +71,20 @@ export function explain(socket, auth, data, choice) {
 }
 
 /**
+ * Returns what became of a fresh token that was refused.
+ *
+ * @param {Socket} socket
+ * @param {AuthResult | null} renewed
+ */
+export function explainRenewal({ phase }, renewed) {
+  if (phase !== "open" || !renewed || renewed.status === 200) return null;
+  const title = `The fresh token was refused: ${renewed.status} ${renewed.text}`;
+  const parts = [h("p", {}, "The connection keeps the identity that it had, until that ends.")];
+  if (renewed.detail) parts.push(h("p", {}, "The server says: ", h("q", {}, renewed.detail)));
+  return { title, parts };
+}
+
+/**
  * @param {AuthResult} auth
  * @param {PageData} data
  * @param {{kind: AuthKind, hasToken: boolean}} choice

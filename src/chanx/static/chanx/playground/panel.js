@@ -4,17 +4,18 @@ import { announce, append, copy, h } from "../dom.js";
 import { Composer } from "./composer.js";
 import {
   KINDS,
+  MASK,
   getTokenParameter,
   makeAuthenticate,
   makeProtocols,
   mask,
   maskAuthenticate,
 } from "./credentials.js";
-import { makeQuery } from "./endpoints.js";
+import { isSecretName, makeQuery } from "./endpoints.js";
 import { explainRefusedByBrowser, getCodeName } from "./closing.js";
 import { Log, toHex } from "./log.js";
 import { LogView } from "./log_view.js";
-import { describeState, explain } from "./notice.js";
+import { describeState, explain, explainRenewal } from "./notice.js";
 import { SettingsView } from "./settings_view.js";
 import { Socket } from "./socket.js";
 import { withoutSecrets } from "./state.js";
@@ -55,6 +56,8 @@ export class Panel {
     this.origin = null;
     /** @type {import("./notice.js").AuthResult | null} */
     this.auth = null;
+    /** @type {import("./notice.js").AuthResult | null} The answer to a fresh token. */
+    this.renewed = null;
     this.said = "";
     this.log = new Log(data.action_key);
     this.socket = new Socket({
@@ -156,7 +159,7 @@ export class Panel {
     const { auth, answersPings, subprotocols } = this.settings;
     const token = auth === "session" ? "" : this.view.token.value.trim();
     if (token) this.secrets.add(token);
-    this.auth = null;
+    this.auth = this.renewed = null;
     const choice = { kind: auth, token, answersPings, own: subprotocols };
     return {
       url: this.getUrl(false),
@@ -172,8 +175,18 @@ export class Panel {
     /** @type {[string, string][]} */
     const rows = isShown ? withoutSecrets(this.settings).query : [...query];
     if (auth === "query" && token && !isShown) rows.push([getTokenParameter(this.view.endpoint), token]);
-    const { path } = this.view.getPath();
+    const { parts } = isShown ? this.getShownPath() : this.view.getPath();
+    const path = parts.map((part) => part.text).join("");
     return mask(this.data.server + path + makeQuery(rows), isShown ? this.secrets : []);
+  }
+
+  /** Returns the path in parts, with no secret in it. */
+  getShownPath() {
+    const parts = this.view.getPath().parts.map((part) => ({
+      ...part,
+      text: part.name !== null && part.isFilled && isSecretName(part.name) ? MASK : part.text,
+    }));
+    return { parts };
   }
 
   getContext() {
@@ -203,11 +216,14 @@ export class Panel {
     if (typeof status !== "number") return;
     const detail = payload.data?.detail;
     const wasGood = this.auth?.status === 200;
-    this.auth = {
+    const result = {
       status,
       text: String(payload.status_text ?? payload.statusText ?? ""),
       detail: mask(typeof detail === "string" ? detail : "", this.secrets),
     };
+    // A fresh token that is refused leaves the connection as it was.
+    if (wasGood) this.renewed = result;
+    else this.auth = result;
     if (status === 200 && !wasGood) this.becomeReady();
     this.show();
   }
@@ -294,14 +310,15 @@ export class Panel {
 
   showNotice() {
     const choice = { kind: this.settings.auth, hasToken: this.view.token.value.trim() !== "" };
-    const found = explain(this.socket, this.auth, this.data, choice);
+    const found =
+      explain(this.socket, this.auth, this.data, choice) ?? explainRenewal(this.socket, this.renewed);
     this.notice.hidden = found === null;
     this.notice.replaceChildren();
     if (found) append(this.notice, found.title && h("p", { class: "notice-title" }, found.title), found.parts);
   }
 
   showAddress() {
-    const { parts } = this.view.getPath();
+    const { parts } = this.getShownPath();
     const rest = makeQuery(withoutSecrets(this.settings).query);
     this.url.replaceChildren();
     append(

@@ -232,7 +232,7 @@ export class SettingsView {
     remove.addEventListener("click", () => {
       settings.query = settings.query.filter((each) => each !== pair);
       element.remove();
-      this.query.querySelector("button.add")?.dispatchEvent(new FocusEvent("focus"));
+      /** @type {HTMLElement | null} */ (this.query.querySelector("button.add"))?.focus();
       onchange();
     });
     if (before) before.before(element);

@@ -129,7 +129,7 @@ export function withoutSecrets(settings) {
   return {
     ...settings,
     parameters: Object.fromEntries(Object.entries(parameters).filter(isKept)),
-    query: query.map(([name, value]) => [name, isSecretName(name) ? "" : value]),
+    query: query.filter(isKept),
     drafts: Object.fromEntries(
       Object.entries(drafts).filter(([, text]) => !showsToken(text) && text.length <= LONGEST_TEXT),
     ),
