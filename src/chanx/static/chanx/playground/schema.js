@@ -1,32 +1,23 @@
-// Stands in the place of the module that reads JSON Schema.
+// Reading JSON Schema: what the composer of the playground needs of it.
 
-import { Validator } from "../vendor/cfworker-json-schema/index.js";
+import { findProblems } from "./schema_check.js";
+import { take } from "./schema_json.js";
+
+export { parseJson, RawJson, writeJson } from "./schema_json.js";
+export { resolve } from "./schema_shape.js";
+
+/** @typedef {import("./schema_shape.js").Definitions} Definitions */
+/** @typedef {import("./schema_shape.js").Problem} Problem */
 
 /**
- * @param {string} name
- * @param {Record<string, any>} definitions
- * @returns {(value: any) => {path: (string | number)[], text: string}[]}
+ * Returns what says what is wrong with a value, in plain words; nothing: it is right as far as the
+ * schema tells. Never throws.
+ *
+ * @param {string} name Of the definition.
+ * @param {Definitions} definitions
+ * @returns {(value: any) => Problem[]}
  */
 export function makeValidator(name, definitions) {
-  const validator = new Validator({ $ref: `#/$defs/${name}`, $defs: definitions }, "2020-12", false);
-  return (value) =>
-    validator.validate(value).errors.slice(-1).map((each) => ({
-      path: each.instanceLocation.split("/").slice(1),
-      text: each.error,
-    }));
-}
-
-/**
- * @param {string} text
- * @returns {{value: any} | {problem: {text: string, line: number, column: number}}}
- */
-export function parseJson(text) {
-  try {
-    return { value: JSON.parse(text) };
-  } catch (error) {
-    const words = error instanceof Error ? error.message : "";
-    const before = text.slice(0, Number(/position (\d+)/.exec(words)?.[1] ?? text.length)).split("\n");
-    const column = (before.at(-1)?.length ?? 0) + 1;
-    return { problem: { text: "This is no JSON.", line: before.length, column } };
-  }
+  const schema = take(definitions, name) ?? {};
+  return (value) => findProblems(value, schema, definitions);
 }
