@@ -234,7 +234,7 @@ export class Composer {
 
   takeForm() {
     if (!this.form || !this.isForm) return;
-    this.editor.value = JSON.stringify(this.form.value, null, 2) ?? "null";
+    this.editor.value = this.form.text;
     this.formText = this.editor.value;
     this.keep();
     this.update();
@@ -293,7 +293,9 @@ export class Composer {
   /** Shows what is wrong with the draft, and whether it can be sent. */
   update() {
     this.problems = this.findProblems();
-    const own = this.isForm ? (this.form?.showProblems(this.problems) ?? []) : this.problems;
+    const form = this.isForm ? this.form : null;
+    const own = form ? form.showProblems(this.problems) : this.problems;
+    if (form && !this.problems.length) this.problems = form.problems;
     const shown = own.slice(0, 20);
     this.list.replaceChildren(...shown.map((each) => this.makeProblem(each)));
     if (own.length > shown.length) append(this.list, h("li", {}, `… and ${own.length - shown.length} more`));

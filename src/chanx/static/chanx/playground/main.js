@@ -2,7 +2,7 @@
 
 import { announce, append, byId, h } from "../dom.js";
 import { Panel } from "./panel.js";
-import { makeCheckbox } from "./settings_view.js";
+import { makeCheckbox } from "./rows.js";
 import { MOST_CONNECTIONS, makeSearch, makeSettings, readSaved, readUrl, writeSaved } from "./state.js";
 
 /** @typedef {import("./types.js").PageData} PageData */

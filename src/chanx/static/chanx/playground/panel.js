@@ -157,7 +157,7 @@ export class Panel {
       return null;
     }
     const { auth, answersPings, subprotocols } = this.settings;
-    const token = auth === "session" ? "" : this.view.token.value.trim();
+    const token = auth === "session" ? "" : this.view.auth.token.value.trim();
     if (token) this.secrets.add(token);
     this.auth = this.renewed = null;
     const choice = { kind: auth, token, answersPings, own: subprotocols };
@@ -171,7 +171,7 @@ export class Panel {
   /** @param {boolean} isShown True: with no secret in it. */
   getUrl(isShown) {
     const { query, auth } = this.settings;
-    const token = this.view.token.value.trim();
+    const token = this.view.auth.token.value.trim();
     /** @type {[string, string][]} */
     const rows = isShown ? withoutSecrets(this.settings).query : [...query];
     if (auth === "query" && token && !isShown) rows.push([getTokenParameter(this.view.endpoint), token]);
@@ -293,7 +293,7 @@ export class Panel {
     this.element.dataset["phase"] = phase;
     this.composer.setReason(getReason(phase));
     const takesFresh = this.view.endpoint.incoming.some((each) => each.actions.includes("authenticate"));
-    this.view.renewal.hidden = phase !== "open" || !takesFresh;
+    this.view.auth.renewal.hidden = phase !== "open" || !takesFresh;
     // Another path would be shown than the one that is connected to.
     this.view.lock(phase !== "idle");
     this.showNotice();
@@ -309,7 +309,7 @@ export class Panel {
   }
 
   showNotice() {
-    const choice = { kind: this.settings.auth, hasToken: this.view.token.value.trim() !== "" };
+    const choice = { kind: this.settings.auth, hasToken: this.view.auth.token.value.trim() !== "" };
     const found =
       explain(this.socket, this.auth, this.data, choice) ?? explainRenewal(this.socket, this.renewed);
     this.notice.hidden = found === null;
@@ -346,7 +346,7 @@ export class Panel {
   destroy() {
     clearInterval(this.clock);
     this.socket.destroy();
-    this.view.token.value = "";
+    this.view.auth.token.value = "";
     this.secrets.clear();
     this.element.remove();
   }

@@ -1,10 +1,10 @@
 // The settings of one connection, as a form.
 
 import { append, h } from "../dom.js";
-import { KINDS, isTaken } from "./credentials.js";
+import { AuthView } from "./auth_view.js";
 import { fillPath, findProblem, getQueryParameters, isSecretName } from "./endpoints.js";
+import { makeCheckbox, row } from "./rows.js";
 
-/** @typedef {import("./types.js").AuthKind} AuthKind */
 /** @typedef {import("./types.js").Endpoint} Endpoint */
 /** @typedef {import("./types.js").PageData} PageData */
 /** @typedef {import("./types.js").Parameter} Parameter */
@@ -27,28 +27,13 @@ export class SettingsView {
     this.options = options;
     const { id } = options;
     this.endpoint = findEndpoint(options.data, options.settings);
-    this.token = h("input", {
-      id: `${id}-token`,
-      type: "password",
-      class: "code",
-      autocomplete: "off",
-      spellcheck: "false",
-      autocapitalize: "off",
-      "aria-describedby": `${id}-token-note`,
-      oninput: () => options.onchange(),
-    });
+    this.auth = new AuthView(options);
     /** @type {Map<string, {input: HTMLInputElement, error: HTMLElement}>} */
     this.fields = new Map();
     this.about = h("div", { class: "about" });
     this.parameters = h("div", { class: "rows" });
     this.query = h("div", { class: "rows" });
-    this.auth = h("div", { class: "auth" });
     this.more = h("div", { class: "more" });
-    this.renewal = h(
-      "button",
-      { type: "button", hidden: true, onclick: () => options.onrenew(this.token.value) },
-      "Send as a message now",
-    );
     this.element = h(
       "form",
       { class: "settings", id: `${id}-settings`, autocomplete: "off", novalidate: true },
@@ -56,7 +41,7 @@ export class SettingsView {
       this.about,
       this.parameters,
       this.query,
-      this.auth,
+      this.auth.element,
       this.more,
     );
     this.element.addEventListener("submit", (event) => {
@@ -98,7 +83,7 @@ export class SettingsView {
     this.renderAbout();
     this.renderParameters();
     this.renderQuery();
-    this.renderAuth();
+    this.auth.render(this.endpoint);
     this.renderMore();
   }
 
@@ -258,79 +243,6 @@ export class SettingsView {
     });
   }
 
-  renderAuth() {
-    const { id, settings, onchange } = this.options;
-    const kinds = /** @type {AuthKind[]} */ (Object.keys(KINDS)).filter(
-      (kind) => isTaken(this.endpoint, kind) || (kind !== "query" && this.endpoint.is_described),
-    );
-    if (!this.endpoint.is_described) kinds.push("session");
-    if (!kinds.includes(settings.auth)) settings.auth = "session";
-    const select = h(
-      "select",
-      {
-        id: `${id}-auth`,
-        "aria-describedby": `${id}-auth-note`,
-        onchange: () => {
-          settings.auth = /** @type {AuthKind} */ (select.value);
-          this.renderAuthDetails(note, tokenRow);
-          onchange();
-        },
-      },
-      kinds.map((kind) =>
-        h(
-          "option",
-          { value: kind },
-          isTaken(this.endpoint, kind) === false ? `${KINDS[kind]} (not taken here)` : KINDS[kind],
-        ),
-      ),
-    );
-    select.value = settings.auth;
-    const note = h("div", { class: "hint", id: `${id}-auth-note` });
-    const toggle = h("button", { type: "button", "aria-pressed": "false" }, "Show");
-    toggle.addEventListener("click", () => {
-      const isShown = this.token.type === "text";
-      this.token.type = isShown ? "password" : "text";
-      toggle.setAttribute("aria-pressed", String(!isShown));
-    });
-    const keeping = "Kept nowhere: a reload forgets it.";
-    const tokenRow = row(
-      h("label", { for: this.token.id }, "Token"),
-      h("div", { class: "with-button" }, this.token, toggle),
-      h("p", { class: "hint", id: `${id}-token-note` }, keeping),
-      this.renewal,
-    );
-    this.auth.replaceChildren(row(h("label", { for: select.id }, "Sign in with"), select, note), tokenRow);
-    this.renderAuthDetails(note, tokenRow);
-  }
-
-  /**
-   * @param {HTMLElement} note
-   * @param {HTMLElement} tokenRow
-   */
-  renderAuthDetails(note, tokenRow) {
-    const { data, settings } = this.options;
-    tokenRow.hidden = settings.auth === "session";
-    note.replaceChildren();
-    if (settings.auth === "session") {
-      append(note, data.user === null ? "Nobody is signed in on this site. " : "Signed in as ");
-      if (data.user !== null) append(note, h("strong", {}, data.user), ". ");
-      if (data.user === null && data.login_url) append(note, h("a", { href: data.login_url }, "Sign in"), " ");
-      const isElsewhere = new URL(data.server).host !== location.host;
-      append(
-        note,
-        isElsewhere
-          ? "The sockets are on another host, to which cookies may not go."
-          : "The browser sends its cookies by itself.",
-      );
-    } else {
-      append(note, "The browser sends its cookies beside it. ", getSchemes(this.endpoint));
-    }
-    const { security } = this.endpoint;
-    if (security.length && security.every((each) => each.location === "header")) {
-      append(note, h("p", {}, "This endpoint takes credentials in a header only, which browsers cannot send."));
-    }
-  }
-
   renderMore() {
     const { settings, onchange } = this.options;
     this.more.replaceChildren(
@@ -364,7 +276,7 @@ export class SettingsView {
    */
   lock(isLocked) {
     for (const each of this.element.querySelectorAll("input, select, button.add, .pair button")) {
-      if (each !== this.token && !each.closest(".more .check")) each.toggleAttribute("disabled", isLocked);
+      if (each !== this.auth.token && !each.closest(".more .check, .show-token")) each.toggleAttribute("disabled", isLocked);
     }
   }
 
@@ -384,30 +296,4 @@ function findEndpoint(data, settings) {
   if (!found) throw new Error("There are no endpoints");
   settings.endpoint = found.name;
   return found;
-}
-
-/** @param {Endpoint} endpoint */
-function getSchemes({ security }) {
-  const schemes = new Set(security.filter((each) => each.kind === "token").map((each) => each.scheme));
-  if (schemes.size < 2) return "";
-  return `Several kinds of token are taken; without a word before it, yours counts as “${[...schemes][0]}”. Others: ${[...schemes].slice(1).map((each) => `“${each} …”`).join(", ")}.`;
-}
-
-/**
- * @param {HTMLElement} label
- * @param {...HTMLElement} controls
- */
-function row(label, ...controls) {
-  label.classList.add("row-label");
-  return h("div", { class: "row" }, label, h("div", { class: "row-controls" }, controls));
-}
-
-/**
- * @param {string} text
- * @param {boolean} isOn
- * @param {(isOn: boolean) => void} onchange
- */
-export function makeCheckbox(text, isOn, onchange) {
-  const input = h("input", { type: "checkbox", checked: isOn, onchange: () => onchange(input.checked) });
-  return h("label", { class: "check" }, input, text);
 }
