@@ -74,6 +74,37 @@ def test_a_wrong_message_is_shown_before_it_is_sent(chat: Demo, open_page: OpenP
     assert find_barriers(page) == []
 
 
+def test_form_and_json_are_of_one_draft(chat: Demo, open_page: OpenPage) -> None:
+    page = open_page(chat.url + PATH, chat, "alice")
+    card = Card(page)
+    card.connect()
+    card.wait_for_status("Connected")
+    card.root.get_by_label("Message", exact=True).select_option("ChatMessage")
+    text = card.root.get_by_role("textbox", name=re.compile("^text"))
+    text.fill("from the form")
+    text.press("Control+Enter")
+    card.wait_for_frame("received", "from the form")
+    card.root.get_by_text("JSON", exact=True).click()
+    draft = json.loads(card.editor.input_value())
+    assert draft["payload"]["text"] == "from the form"
+    draft["payload"]["text"] = ""
+    card.editor.fill(json.dumps(draft))
+    card.root.get_by_text("Form", exact=True).click()
+    assert text.input_value() == ""
+    assert text.get_attribute("aria-invalid") == "true"
+    card.click("Send")
+    assert card.root.locator(".frame.sent").count() == 1
+    assert text.evaluate("element => element === document.activeElement")
+    assert find_barriers(page) == []
+    # The message follows the action that is written; a form needs JSON that is right.
+    card.write('{"action": "ping"}')
+    assert card.root.get_by_label("Message", exact=True).input_value() == "PingMessage"
+    card.editor.fill("{")
+    card.root.get_by_text("Form", exact=True).click()
+    assert card.editor.is_visible()
+    assert card.editor.input_value() == "{"
+
+
 def test_refusals_are_explained(chat: Demo, open_page: OpenPage) -> None:
     page = open_page(chat.url + PATH)
     card = Card(page)

@@ -34,6 +34,18 @@ def test_every_endpoint_can_be_chosen(url: str, open_page: OpenPage) -> None:
         assert find_barriers(page) == []
 
 
+def test_query_parameters_are_those_that_are_declared(url: str, open_page: OpenPage) -> None:
+    card = Card(open_page(f"{url}?endpoint=drawing+by+name&p.name=x&q.colour=red&q.more=1"))
+    assert card.root.get_by_label("?colour").input_value() == "red"
+    assert card.root.get_by_label("Name of a query parameter").input_value() == "more"
+    assert card.root.get_by_text("Changes after this version <i>.").is_visible()
+    card.root.get_by_label("?since_version").fill("3")
+    text = card.root.locator(".url-text")
+    assert text.inner_text().endswith("/x/?colour=red&more=1&since_version=3")
+    card.root.get_by_role("button", name="Remove", exact=True).click()
+    assert text.inner_text().endswith("/x/?colour=red&since_version=3")
+
+
 def test_docstrings_are_text(url: str, open_page: OpenPage) -> None:
     page = open_page(url)
     dialogs: list[str] = []

@@ -97,7 +97,7 @@ export class Composer {
     );
     this.element = h(
       "section",
-      { class: "composer", "aria-label": "Message" },
+      { class: "composer", "aria-label": "Composer" },
       this.chooser,
       this.note,
       this.formPlace,
