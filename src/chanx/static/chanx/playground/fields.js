@@ -38,6 +38,8 @@ import { describeType } from "./schema_words.js";
 export class Field {
   /** Whether it has several controls, and so is a fieldset. */
   isGroup = false;
+  /** Whether it stands in the line of its name. */
+  isInline = false;
 
   /**
    * @param {Context} context
@@ -80,6 +82,15 @@ export class Field {
   focus() {
     const target = this.control ?? this.element.querySelector("input, select, textarea, button");
     if (target instanceof HTMLElement) target.focus();
+  }
+
+  /**
+   * Puts the focus where something that is missing can be added.
+   *
+   * @param {(string | number)[]} _path
+   */
+  focusMissing(_path) {
+    this.focus();
   }
 
   /**
@@ -126,8 +137,9 @@ export class Slot {
   }
 
   getHelp() {
-    // What a message is for is said where it is chosen.
-    const text = this.options.isRoot ? "" : this.schema.description;
+    const { isRoot, isItem, schema } = this.options;
+    // What a message is for is said where it is chosen; what all items are, not at each of them.
+    const text = isRoot || (isItem && schema?.description === undefined) ? "" : this.schema.description;
     return typeof text === "string" ? text.trim() : "";
   }
 
@@ -160,18 +172,21 @@ export class Slot {
     if (options.onremove) tools.push(this.makeRemoveButton(options.onremove));
     const bar = tools.length ? h("div", { class: "form-tools" }, tools) : null;
     const note = h("span", { class: "form-note" }, this.getNote(field));
+    this.element.classList.toggle("form-branch", field.isGroup && !options.isRoot);
     if (options.isRoot) this.element.replaceChildren(this.problem, field.element);
     else if (field.isGroup) {
       const legend = h("legend", {}, h("span", { class: "form-name" }, options.label), " ", note);
       const head = options.head ? [options.head] : [];
       const group = h("fieldset", { class: "form-group" }, legend, bar, head, this.help, this.problem, field.element);
       legend.classList.toggle("visually-hidden", Boolean(options.head));
+      group.classList.toggle("form-tooled", tools.length > 1);
       this.element.replaceChildren(group);
     } else {
       const name = options.head ?? h("label", { class: "form-name", for: this.id }, options.label);
       if (options.head) field.control?.setAttribute("aria-label", options.label);
-      const head = h("div", { class: "form-head" }, name, note, bar);
-      this.element.replaceChildren(head, this.help, field.element, this.problem);
+      const head = h("div", { class: options.head ? "form-head form-row" : "form-head" }, name, field.isInline && field.element, note, bar);
+      this.element.replaceChildren(head, this.help);
+      append(this.element, !field.isInline && field.element, this.problem);
     }
     this.describe(field);
   }
@@ -179,13 +194,13 @@ export class Slot {
   /** @param {Field} field */
   getNote(field) {
     const { isItem, isRequired } = this.options;
-    return [isItem ? "" : isRequired ? "required" : "optional", field.hint].filter(Boolean).join(" · ");
+    return [isRequired && !isItem && "required", field.hint].filter(Boolean).join(" · ");
   }
 
   /** @param {() => void} onremove */
   makeRemoveButton(onremove) {
     const title = `Remove ${this.options.label}`;
-    return h("button", { type: "button", class: "quiet form-remove", "aria-label": title, title, onclick: onremove }, "Remove");
+    return h("button", { type: "button", class: "quiet form-remove", "aria-label": title, title, onclick: onremove }, "×");
   }
 
   /**

@@ -123,8 +123,19 @@ export class ObjectField extends Field {
     this.slots.delete(key);
     this.update();
     this.context.onchange();
-    // The button that brings it back.
-    for (const button of this.absent.querySelectorAll("button")) if (button.dataset.key === key) button.focus();
+    this.focusMissing([key]);
+  }
+
+  /**
+   * Puts the focus on the button that brings a field back.
+   *
+   * @override
+   * @param {(string | number)[]} path
+   */
+  focusMissing([key]) {
+    const button = [...this.absent.querySelectorAll("button")].find((each) => each.dataset.key === key);
+    if (button) button.focus();
+    else this.focus();
   }
 
   update() {

@@ -76,6 +76,9 @@ export class NumberField extends Field {
 }
 
 export class BooleanField extends Field {
+  /** @override */
+  isInline = true;
+
   /**
    * @param {Context} context
    * @param {FieldOptions} options
@@ -94,6 +97,11 @@ export class BooleanField extends Field {
       },
     });
     this.element = h("label", { class: "form-check" }, this.input, this.word);
+  }
+
+  /** @override */
+  get hint() {
+    return "";
   }
 
   /** @override */
@@ -132,6 +140,9 @@ export class EnumField extends Field {
 }
 
 export class ConstField extends Field {
+  /** @override */
+  isInline = true;
+
   /**
    * @param {Context} context
    * @param {FieldOptions} options
@@ -146,7 +157,7 @@ export class ConstField extends Field {
 
   /** @override */
   get hint() {
-    return "always this";
+    return "";
   }
 
   /** @override */

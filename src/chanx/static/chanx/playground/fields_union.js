@@ -23,6 +23,7 @@ export class NullableField extends Field {
     this.schema = branches.find((each) => getKind(each) !== "null") ?? {};
     const kind = getKind(this.schema);
     this.isGroup = kind === "object" || kind === "array" || kind === "union";
+    this.isInline = kind === "boolean" || kind === "const";
     /** @type {Field | null} */
     this.inner = null;
     this.check = h("input", {
@@ -106,6 +107,14 @@ export class NullableField extends Field {
   focus() {
     if (this.check.checked || !this.inner) this.check.focus();
     else this.inner.focus();
+  }
+
+  /**
+   * @override
+   * @param {(string | number)[]} path
+   */
+  focusMissing(path) {
+    this.inner?.focusMissing(path);
   }
 }
 
@@ -198,6 +207,14 @@ export class UnionField extends Field {
   /** @override */
   focus() {
     this.select.focus();
+  }
+
+  /**
+   * @override
+   * @param {(string | number)[]} path
+   */
+  focusMissing(path) {
+    this.inner.focusMissing(path);
   }
 }
 

@@ -15,8 +15,8 @@ import { writeJson } from "./schema_json.js";
 let formCount = 0;
 
 export class SchemaForm {
-  /** @type {Slot[]} */
-  marked = [];
+  /** @type {Map<Slot, (string | number)[]>} Those with a problem, and what is wrong under them. */
+  marked = new Map();
 
   /**
    * @param {object} options
@@ -68,7 +68,7 @@ export class SchemaForm {
   /** @param {any} value */
   makeSlot(value) {
     const slot = new Slot(this.context, { schema: this.schema, value, label: "Message", isRoot: true, isRequired: true });
-    this.marked = [];
+    this.marked = new Map();
     this.element.replaceChildren(slot.element);
     return slot;
   }
@@ -80,7 +80,8 @@ export class SchemaForm {
    * @returns {Problem[]} Those that belong to no field.
    */
   showProblems(problems) {
-    for (const slot of this.marked) slot.mark([]);
+    for (const slot of this.marked.keys()) slot.mark([]);
+    this.marked = new Map();
     /** @type {Map<Slot, string[]>} */
     const said = new Map();
     /** @type {Problem[]} */
@@ -94,20 +95,23 @@ export class SchemaForm {
         left.push(problem);
         continue;
       }
-      const text = rest.length ? `${rest.join(".")} ${problem.text}` : problem.text;
+      const text = rest.length ? `“${rest.join(".")}” ${problem.text}` : problem.text;
       const texts = said.get(slot) ?? [];
       if (!texts.includes(text)) said.set(slot, [...texts, text]);
+      if (!this.marked.has(slot)) this.marked.set(slot, rest);
     }
     for (const [slot, texts] of said) slot.mark(texts);
-    this.marked = [...said.keys()];
     return left;
   }
 
   /** Puts the focus on the first field that has a problem; without one, on nothing. */
   focusFirstProblem() {
-    const [first] = [...this.marked].sort((one, other) =>
+    const [first] = [...this.marked].sort(([one], [other]) =>
       one.element.compareDocumentPosition(other.element) & Node.DOCUMENT_POSITION_FOLLOWING ? -1 : 1,
     );
-    first?.focus();
+    if (!first) return;
+    const [slot, rest] = first;
+    if (rest.length) slot.field.focusMissing(rest);
+    else slot.focus();
   }
 }

@@ -51,7 +51,7 @@ const FORMATS = {
   date: isDate,
   "date-time": isDateTime,
   time: (text) => isTime(text) || TIMESTAMP.test(text),
-  duration: (text) => text !== "" && (DURATION.test(text) || TIMESTAMP.test(text)),
+  duration: (text) => text !== "" && DURATION.test(text),
   email: (text) => /^[^@]+@[^@\s]+$|^.+<.+@.+>$/.test(text.trim()),
   ipv4: (text) => !validate(text, { format: "ipv4" }, "2020-12", {}).errors.length,
   ipv6: (text) => !validate(text.replace(/%.+$/, ""), { format: "ipv6" }, "2020-12", {}).errors.length,
