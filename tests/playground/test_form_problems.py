@@ -116,7 +116,11 @@ def test_problems_are_said_in_plain_words(page: Any, kind: Any, value: Any, said
         ({"$ref": "#/$defs/A B~ü"}, 1, ["must be a text"]),
         ({"$ref": "#/$defs/Loop"}, 1, []),
         ({"anyOf": [{"$ref": "#/$defs/Ring"}]}, 1, []),
-        ({"enum": list(range(20))}, 99, [f"must be one of {', '.join(map(str, range(12)))} and 8 more"]),
+        (
+            {"enum": list(range(20))},
+            99,
+            [f"must be one of {', '.join(map(str, range(12)))} and 8 more"],
+        ),
         ({"$ref": "https://example.com/other.json"}, 1, []),
         (True, 1, []),
     ],

@@ -158,3 +158,30 @@ def test_the_fourth_connection_is_as_good_as_the_first(play: Play) -> None:
         Card(page, number).click("Connect")
     for number in (1, 2, 3, 4):
         Card(page, number).wait_for_status("Connected · 200 OK")
+
+
+def test_a_token_in_the_query_string_is_shown_nowhere(play: Play) -> None:
+    urls: list[str] = []
+
+    def prepare(card: Card) -> None:
+        card.use_token("of-the-query", "query")
+
+    card, _ = play(lambda socket: urls.append(socket.url), prepare=prepare)
+    card.wait_for_status("Connected")
+    assert urls[0].endswith("/ws/drawings/x/?token=of-the-query")
+    card.root.page.evaluate("dispatchEvent(new Event('pagehide'))")
+    assert "of-the-query" not in card.root.page.content()
+    assert "of-the-query" not in card.root.page.url
+    assert "of-the-query" not in card.root.page.evaluate("JSON.stringify({...localStorage})")
+
+
+@pytest.mark.parametrize(("code", "status"), [(4403, "Closed · 4403"), (1013, "Lost · attempt 1")])
+def test_only_what_may_get_better_is_tried_again(play: Play, code: int, status: str) -> None:
+    def prepare(card: Card) -> None:
+        card.root.get_by_label("Reconnect when it is lost").check()
+
+    card, _ = play(lambda socket: socket.close(code=code), prepare=prepare)
+    card.wait_for_status(status)
+    if "Lost" in status:
+        card.click("Stop")
+        card.root.get_by_role("button", name="Connect", exact=True).wait_for()
