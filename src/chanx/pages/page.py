@@ -95,6 +95,7 @@ def _make_policy(server: str) -> str:
     Static files may come from another host.
     """
     files = urlsplit(static("chanx/base.css"))
+    sockets = urlsplit(server)  # with a path the policy would allow that path alone
     own = f"'self' {files.scheme}://{files.netloc}" if files.scheme and files.netloc else "'self'"
     return "; ".join(
         [
@@ -102,7 +103,7 @@ def _make_policy(server: str) -> str:
             f"script-src {own}",
             f"style-src {own}",
             f"img-src {own}",
-            f"connect-src 'self' {server}",
+            f"connect-src 'self' {sockets.scheme}://{sockets.netloc}",
             "base-uri 'none'",
             "form-action 'none'",
             "frame-ancestors 'none'",

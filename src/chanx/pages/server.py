@@ -1,6 +1,7 @@
 """Where the sockets are, as a browser on this site reaches them."""
 
 from django.http import HttpRequest
+from django.urls import get_script_prefix
 
 from chanx.settings import chanx_settings
 
@@ -8,11 +9,13 @@ __all__ = ["get_websocket_url"]
 
 
 def get_websocket_url(request: HttpRequest) -> str:
-    """Return scheme and host of the sockets, like ``wss://example.com``, with no slash at the end.
+    """Return where paths of sockets begin, like ``wss://example.com``, with no slash at the end.
 
-    What the site has set as WEBSOCKET_BASE_URL; without it the host that the request came to.
+    What the site has set as WEBSOCKET_BASE_URL; without it the host that the request came to, and
+    the prefix under which the site is served (SCRIPT_NAME, root_path), which no route has in it.
     """
     own = chanx_settings.user_settings.get("WEBSOCKET_BASE_URL")
     if own:
         return str(own).rstrip("/")
-    return f"{'wss' if request.is_secure() else 'ws'}://{request.get_host()}"
+    scheme = "wss" if request.is_secure() else "ws"
+    return f"{scheme}://{request.get_host()}{get_script_prefix().rstrip('/')}"

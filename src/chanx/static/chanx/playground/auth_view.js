@@ -1,0 +1,138 @@
+// How a connection says who it is for, as a part of its settings.
+
+import { append, h } from "../dom.js";
+import { KINDS, isTaken } from "./credentials.js";
+import { row } from "./rows.js";
+
+/** @typedef {import("./types.js").AuthKind} AuthKind */
+/** @typedef {import("./types.js").Endpoint} Endpoint */
+/** @typedef {import("./types.js").PageData} PageData */
+/** @typedef {import("./types.js").Settings} Settings */
+
+const KEEPING = "Kept nowhere: a reload forgets it.";
+
+export class AuthView {
+  /**
+   * @param {object} options
+   * @param {string} options.id Begins the ids of all elements.
+   * @param {PageData} options.data
+   * @param {Settings} options.settings Is changed in place.
+   * @param {() => void} options.onchange
+   * @param {(token: string) => void} options.onrenew
+   */
+  constructor(options) {
+    this.options = options;
+    const { id } = options;
+    /** @type {Endpoint | null} */
+    this.endpoint = null;
+    /** The only place that a token is in. */
+    this.token = h("input", {
+      id: `${id}-token`,
+      type: "password",
+      class: "code",
+      autocomplete: "off",
+      spellcheck: "false",
+      autocapitalize: "off",
+      "aria-describedby": `${id}-token-note`,
+      oninput: () => options.onchange(),
+    });
+    this.renewal = h(
+      "button",
+      { type: "button", hidden: true, onclick: () => options.onrenew(this.token.value) },
+      "Send as a message now",
+    );
+    this.note = h("div", { class: "hint", id: `${id}-auth-note` });
+    this.select = h("select", {
+      id: `${id}-auth`,
+      "aria-describedby": this.note.id,
+      onchange: () => this.choose(),
+    });
+    this.tokenRow = row(
+      h("label", { for: this.token.id }, "Token"),
+      h("div", { class: "with-button" }, this.token, this.makeToggle()),
+      h("p", { class: "hint", id: `${id}-token-note` }, KEEPING),
+      this.renewal,
+    );
+    this.element = h(
+      "div",
+      { class: "auth" },
+      row(h("label", { for: this.select.id }, "Sign in with"), this.select, this.note),
+      this.tokenRow,
+    );
+  }
+
+  makeToggle() {
+    const toggle = h("button", { type: "button", class: "show-token", "aria-pressed": "false" }, "Show");
+    toggle.addEventListener("click", () => {
+      const isShown = this.token.type === "text";
+      this.token.type = isShown ? "password" : "text";
+      toggle.setAttribute("aria-pressed", String(!isShown));
+    });
+    return toggle;
+  }
+
+  /** @param {Endpoint} endpoint */
+  render(endpoint) {
+    this.endpoint = endpoint;
+    const { settings } = this.options;
+    const all = /** @type {AuthKind[]} */ (Object.keys(KINDS));
+    // Others than the endpoint takes can be tried; but not one that puts the token where logs are.
+    const kinds = endpoint.is_described
+      ? all.filter((kind) => kind !== "query" || isTaken(endpoint, kind))
+      : all.slice(0, 1);
+    if (!kinds.includes(settings.auth)) settings.auth = "session";
+    const options = kinds.map((kind) => {
+      const isRefused = isTaken(endpoint, kind) === false;
+      return h("option", { value: kind }, KINDS[kind], isRefused && " (not taken here)");
+    });
+    this.select.replaceChildren(...options);
+    this.select.value = settings.auth;
+    this.explain();
+  }
+
+  choose() {
+    this.options.settings.auth = /** @type {AuthKind} */ (this.select.value);
+    this.explain();
+    this.options.onchange();
+  }
+
+  explain() {
+    const { settings } = this.options;
+    const security = this.endpoint?.security ?? [];
+    this.tokenRow.hidden = settings.auth === "session";
+    this.note.replaceChildren();
+    if (settings.auth === "session") this.explainSession();
+    else append(this.note, "The browser sends its cookies beside it. ", getSchemes(security));
+    if (security.length && security.every((each) => each.location === "header")) {
+      const text = "This endpoint takes credentials in a header only, which browsers cannot send.";
+      append(this.note, h("p", {}, text));
+    }
+  }
+
+  explainSession() {
+    const { user, login_url: link, server } = this.options.data;
+    if (user === null) append(this.note, "Nobody is signed in on this site. ");
+    else append(this.note, "Signed in as ", h("strong", {}, user), ". ");
+    if (user === null && link) append(this.note, h("a", { href: link }, "Sign in"), " ");
+    const isElsewhere = new URL(server).host !== location.host;
+    append(
+      this.note,
+      isElsewhere
+        ? "The sockets are on another host, to which cookies may not go."
+        : "The browser sends its cookies by itself.",
+    );
+  }
+}
+
+/**
+ * Returns what to write before a token where several kinds are taken.
+ *
+ * @param {Endpoint["security"]} security
+ */
+function getSchemes(security) {
+  const schemes = new Set(security.filter((each) => each.kind === "token").map((each) => each.scheme));
+  const [first, ...others] = schemes;
+  if (!others.length) return "";
+  const words = others.map((each) => `“${each} …”`).join(", ");
+  return `Several kinds of token are taken. One without a word before it counts as “${first}”; write ${words} for another.`;
+}

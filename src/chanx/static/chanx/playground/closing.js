@@ -1,0 +1,122 @@
+// Why a connection ended, in words.
+
+/** @typedef {import("./types.js").Close} Close */
+/** @typedef {import("./types.js").AuthKind} AuthKind */
+
+/** @type {Record<number, string>} Names of RFC 6455 and of the IANA registry. */
+const NAMES = {
+  1000: "Normal closure",
+  1001: "Going away",
+  1002: "Protocol error",
+  1003: "Unsupported data",
+  1005: "No status",
+  1006: "No close frame",
+  1007: "Not UTF-8",
+  1008: "Policy violation",
+  1009: "Message too big",
+  1010: "Extension missing",
+  1011: "Internal error",
+  1012: "Service restart",
+  1013: "Try again later",
+  1014: "Bad gateway",
+  1015: "TLS failure",
+};
+
+/** @type {Record<number, string>} Of HTTP, to which 4000 is added. */
+const STATUSES = {
+  400: "Bad request",
+  401: "Unauthorized",
+  403: "Forbidden",
+  404: "Not found",
+  405: "Method not allowed",
+  408: "Timeout",
+  413: "Too big",
+  429: "Too many requests",
+  500: "Internal error",
+  503: "Unavailable",
+};
+
+/** @type {Record<number, string>} For codes of which the page's data has nothing. */
+const MEANINGS = {
+  1000: "The connection ended as it should.",
+  1001: "The server stops, or the page was left.",
+  1005: "The server closed the connection and gave no code.",
+  1006: "The connection was lost without a word: the server died, or the network did.",
+};
+
+const RETRIED = new Set([1001, 1005, 1006, 1011, 1012, 1013, 1014, 4408, 4429, 4500, 4503]);
+
+/** @param {number} code */
+export function isWorthARetry(code) {
+  return RETRIED.has(code);
+}
+
+/** @param {number} code */
+export function getCodeName(code) {
+  return NAMES[code] ?? STATUSES[code - 4000] ?? "";
+}
+
+/**
+ * Returns what a close means.
+ *
+ * @param {Close} close
+ * @param {Record<string, string>} meanings
+ */
+export function explainClose({ code, wasAsked }, meanings) {
+  if (wasAsked) return "You closed it.";
+  const found = meanings[String(code)] ?? MEANINGS[code];
+  if (found) return found;
+  if (code >= 4000) return "A code of this application’s own.";
+  return code >= 3000 ? "A code that a library or framework has registered." : "";
+}
+
+/** What a browser does not tell when a handshake fails. */
+export const HANDSHAKE_CAUSES = [
+  "The server is not running, or does not speak WebSocket: an ASGI server like uvicorn or daphne is needed.",
+  "It answered with HTTP 403: it does not take pages of this origin (ALLOWED_ORIGINS, ALLOWED_HOSTS), or REFUSE_BEFORE_ACCEPT is on and you may not connect.",
+  "It answered with HTTP 404: no route fits this path.",
+  "It selected none of the subprotocols that were offered.",
+];
+
+/**
+ * Returns what can be done about a refusal; what stands in brackets is a link.
+ *
+ * @param {number} status As in the authentication message.
+ * @param {{kind: AuthKind, hasToken: boolean}} choice
+ */
+export function explainRefusal(status, { kind, hasToken }) {
+  switch (status) {
+    case 401:
+      if (kind === "session") {
+        return "You are not signed in on this site. [Sign in], or choose a token.";
+      }
+      return hasToken
+        ? "The token is not good: wrong, expired, or of another kind."
+        : "No token was sent. Put one in, or use this browser’s session.";
+    case 403:
+      return kind === "session"
+        ? "Who is signed in here may not connect, or nobody is. [Sign in] as somebody else, or choose a token."
+        : "Whose token this is may not connect here.";
+    case 404:
+      return "There is no such object. Look at the parameters.";
+    case 405:
+      return "The permissions of this consumer do not know its auth_method.";
+    case 429:
+      return "There were too many handshakes. Wait a little.";
+    case 500:
+      return "The server failed. Its log says why.";
+    default:
+      return "";
+  }
+}
+
+/** @param {string} name Of the exception; its text may have the URL in it. */
+export function explainRefusedByBrowser(name) {
+  if (name === "SecurityError") {
+    return "The browser opens no ws: connection from a page of https:. Set WEBSOCKET_BASE_URL to wss://…";
+  }
+  if (name === "SyntaxError") {
+    return "The browser refuses this URL, or a subprotocol: those have no spaces, and none comes twice.";
+  }
+  return "The browser refuses to open this";
+}

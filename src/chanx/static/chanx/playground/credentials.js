@@ -1,0 +1,120 @@
+// How a connection says who it is for. Tokens are arguments here: nothing keeps them.
+
+/** @typedef {import("./types.js").AuthKind} AuthKind */
+/** @typedef {import("./types.js").Endpoint} Endpoint */
+
+/** What stands in the place of a token wherever a message is shown. */
+export const MASK = "•••";
+
+/** @type {Record<AuthKind, string>} */
+export const KINDS = {
+  session: "This browser’s session",
+  subprotocol: "Token as a subprotocol",
+  message: "Token in the first message",
+  query: "Token in the query string",
+};
+
+/**
+ * Tells whether an endpoint takes credentials of a kind; null: not known.
+ *
+ * @param {Endpoint} endpoint
+ * @param {AuthKind} kind
+ */
+export function isTaken(endpoint, kind) {
+  if (!endpoint.is_described) return null;
+  if (kind === "session") return endpoint.security.some((each) => each.kind === "session");
+  return endpoint.security.some((each) => each.kind === "token" && each.location === kind);
+}
+
+/**
+ * Returns the name of the query parameter that a token may stand in.
+ *
+ * @param {Endpoint} endpoint
+ */
+export function getTokenParameter(endpoint) {
+  return endpoint.security.find((each) => each.location === "query")?.parameter ?? "token";
+}
+
+/**
+ * Returns the subprotocols to offer.
+ *
+ * @param {Endpoint} endpoint
+ * @param {{kind: AuthKind, token: string, answersPings: boolean, own: string}} choice
+ */
+export function makeProtocols(endpoint, { kind, token, answersPings, own }) {
+  // A consumer that selects none of those offered is one that browsers do not connect to.
+  if (!endpoint.is_described) {
+    return [...new Set(own.split(",").map((each) => each.trim()).filter(Boolean))];
+  }
+  const protocols = ["chanx"];
+  if (answersPings && endpoint.subprotocols.includes("chanx.heartbeat")) {
+    protocols.push("chanx.heartbeat");
+  }
+  if (kind === "subprotocol" && token) protocols.push(`chanx.bearer.${encodeBase64Url(token)}`);
+  return protocols;
+}
+
+/**
+ * @param {string} actionKey
+ * @param {string} token
+ */
+export function makeAuthenticate(actionKey, token) {
+  return JSON.stringify({ [actionKey]: "authenticate", payload: { token } });
+}
+
+/** @param {string} text */
+function encodeBase64Url(text) {
+  const bytes = Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte));
+  return btoa(bytes.join("")).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+}
+
+/**
+ * Tells whether a text may be a message that shows a token; one that is no JSON counts if it has
+ * the word.
+ *
+ * @param {string} text
+ */
+export function showsToken(text) {
+  return /authenticate/i.test(text) || (text.includes("\\u") && /authenticate/i.test(decodeEscapes(text)));
+}
+
+/** @param {string} text */
+function decodeEscapes(text) {
+  return text.replace(/\\u([0-9a-f]{4})/gi, (_, code) => String.fromCharCode(parseInt(code, 16)));
+}
+
+/**
+ * Returns a text as it may be shown and kept, with no token in it.
+ *
+ * @param {string} text
+ * @param {Iterable<string>} secrets Tokens that this page has sent.
+ */
+export function mask(text, secrets) {
+  let shown = text;
+  for (const secret of secrets) {
+    // Shorter ones are words, which stand in messages by themselves.
+    if (secret.length >= 6) {
+      shown = shown.replaceAll(secret, MASK).replaceAll(encodeBase64Url(secret), MASK);
+    }
+  }
+  return shown;
+}
+
+/**
+ * Returns a message of the user's as it may be shown, and the token that it shows to the server.
+ *
+ * @param {string} text
+ * @returns {{text: string, token: string | null}}
+ */
+export function maskAuthenticate(text) {
+  if (!showsToken(text)) return { text, token: null };
+  try {
+    const value = JSON.parse(text);
+    const token = value?.payload?.token;
+    if (typeof token !== "string") return { text, token: null };
+    value.payload.token = MASK;
+    return { text: JSON.stringify(value), token };
+  } catch {
+    return { text: `${MASK} (not shown: it may hold a token)`, token: null };
+  }
+}

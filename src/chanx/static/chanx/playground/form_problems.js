@@ -1,0 +1,26 @@
+// What is wrong with a form itself, and where problems belong.
+
+/** @typedef {import("./fields.js").Slot} Slot */
+/** @typedef {import("./schema_shape.js").Problem} Problem */
+
+/**
+ * Returns what the fields under a slot say of themselves.
+ *
+ * @param {Slot} slot
+ * @param {(string | number)[]} [path]
+ * @returns {Problem[]}
+ */
+export function findProblems(slot, path = []) {
+  const own = slot.field.getOwnProblems().map((each) => ({ path: [...path, ...each.path], text: each.text }));
+  return [...own, ...slot.field.getSlots().flatMap(([key, each]) => findProblems(each, [...path, key]))];
+}
+
+/**
+ * Tells whether the message itself has a place for a problem: if it is one field.
+ *
+ * @param {Slot} slot
+ * @param {Problem} problem
+ */
+export function isPlaceOf(slot, problem) {
+  return !("line" in problem) && !slot.field.isGroup;
+}

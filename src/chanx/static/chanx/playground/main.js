@@ -1,0 +1,204 @@
+// The playground: connections side by side, what is kept of them, and the keys.
+
+import { announce, append, byId, h } from "../dom.js";
+import { Panel } from "./panel.js";
+import { makeCheckbox } from "./rows.js";
+import { MOST_CONNECTIONS, makeSearch, makeSettings, readSaved, readUrl, writeSaved } from "./state.js";
+
+/** @typedef {import("./types.js").PageData} PageData */
+/** @typedef {import("./types.js").Settings} Settings */
+
+const KEYS = [
+  ["Ctrl Enter", "In a message: send it (on a Mac: ⌘ Enter)"],
+  ["Enter", "In a parameter: connect"],
+  ["n", "Add a connection"],
+  ["1 … 9", "Go to a connection"],
+  ["c", "Connect or disconnect the connection you are in, or the first"],
+  ["m", "Write a message in it"],
+  ["/", "Filter its log"],
+  ["↑ ↓ Home End", "In a log: go from frame to frame; Enter unfolds one"],
+  ["?", "Show these keys"],
+];
+
+class Playground {
+  /** @param {PageData} data */
+  constructor(data) {
+    this.data = data;
+    /** @type {Panel[]} */
+    this.panels = [];
+    this.place = byId("connections");
+    this.addButton = byId("add-connection");
+    const saved = readSaved();
+    this.hasKeys = saved.hasKeys;
+    this.dialog = this.makeDialog();
+    this.start(saved.connections);
+    this.addButton.addEventListener("click", () => this.add({ isCopied: true }));
+    byId("show-keys").addEventListener("click", () => this.dialog.showModal());
+    document.addEventListener("keydown", (event) => this.press(event));
+    addEventListener("pagehide", () => this.save());
+  }
+
+  /** @param {Settings[]} saved */
+  start(saved) {
+    const known = new Set(this.data.endpoints.map((each) => each.name));
+    const settings = saved.filter((each) => known.has(each.endpoint));
+    const given = readUrl(location.search);
+    if (given && known.has(given.endpoint)) {
+      const [first, ...others] = settings;
+      const isSame = first?.endpoint === given.endpoint;
+      const kept = first ?? makeSettings();
+      // A bare link to an endpoint keeps what was filled in there.
+      const isBare = isSame && ![...new URLSearchParams(location.search).keys()].some((key) => key !== "endpoint");
+      settings.splice(0, settings.length, { ...kept, ...(isBare ? {} : given) }, ...others);
+    } else if (given) {
+      this.tell(`There is no endpoint “${given.endpoint}” on this site. The URL may be of another one, or of an older version.`);
+    }
+    if (!settings.length) settings.push(makeSettings());
+    for (const each of settings) this.insert(each);
+    this.save();
+  }
+
+  /** @param {string} text */
+  tell(text) {
+    const note = byId("page-note");
+    note.textContent = text;
+    note.hidden = false;
+  }
+
+  /** @param {{isCopied: boolean}} how */
+  add({ isCopied }) {
+    if (this.panels.length >= MOST_CONNECTIONS) {
+      this.tell(`${MOST_CONNECTIONS} connections are the most that one page holds.`);
+      return;
+    }
+    const last = this.panels.at(-1);
+    const settings = isCopied && last ? structuredClone(last.settings) : makeSettings();
+    const panel = this.insert({ ...settings, isFolded: false });
+    panel.element.scrollIntoView({ block: "nearest" });
+    panel.focus();
+    announce(`Connection ${this.panels.length} added`);
+    this.schedule();
+  }
+
+  /** @param {Settings} settings */
+  insert(settings) {
+    const panel = new Panel({
+      data: this.data,
+      settings,
+      onchange: () => this.schedule(),
+      onremove: (removed) => this.remove(removed),
+    });
+    this.panels.push(panel);
+    this.place.append(panel.element);
+    this.renumber();
+    return panel;
+  }
+
+  /** @param {Panel} panel */
+  remove(panel) {
+    const at = this.panels.indexOf(panel);
+    panel.destroy();
+    this.panels.splice(at, 1);
+    if (!this.panels.length) this.insert(makeSettings());
+    this.renumber();
+    (this.panels[at] ?? this.panels.at(-1))?.element.focus();
+    announce("Connection removed");
+    this.schedule();
+  }
+
+  renumber() {
+    this.panels.forEach((panel, index) => panel.setNumber(index + 1));
+    this.place.dataset["count"] = String(Math.min(this.panels.length, 3));
+  }
+
+  schedule() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.save(), 250);
+  }
+
+  save() {
+    clearTimeout(this.timer);
+    const connections = this.panels.map((panel) => panel.settings);
+    writeSaved({ connections, hasKeys: this.hasKeys });
+    const [first] = connections;
+    const search = first ? makeSearch(first) : "";
+    if (search !== location.search) history.replaceState(null, "", `${location.pathname}${search}`);
+  }
+
+  /** Returns the connection that has the focus, or the first. */
+  get current() {
+    return this.panels.find((panel) => panel.element.contains(document.activeElement)) ?? this.panels[0];
+  }
+
+  /** @param {KeyboardEvent} event */
+  press(event) {
+    if (!this.hasKeys || event.ctrlKey || event.metaKey || event.altKey || this.dialog.open) return;
+    if (event.target instanceof HTMLElement && event.target.closest("input, textarea, select, [contenteditable]")) return;
+    if (!this.act(event.key)) return;
+    event.preventDefault();
+  }
+
+  /**
+   * Does what a key is for, and tells whether it is for anything.
+   *
+   * @param {string} key
+   */
+  act(key) {
+    const panel = this.current;
+    if (key === "?") this.dialog.showModal();
+    else if (key === "n") this.add({ isCopied: true });
+    else if (key === "c") panel?.toggle();
+    else if (key === "m") panel?.composer.focus();
+    else if (key === "/") panel?.logView.text.focus();
+    else if (/^[1-9]$/.test(key)) this.panels[Number(key) - 1]?.focus();
+    else return false;
+    return true;
+  }
+
+  makeDialog() {
+    const close = h("button", { type: "button", class: "primary" }, "Close");
+    const dialog = h(
+      "dialog",
+      { class: "keys", "aria-labelledby": "keys-title" },
+      h("h2", { id: "keys-title" }, "Keys"),
+      h(
+        "dl",
+        {},
+        KEYS.map(([key, text]) => h("div", {}, h("dt", {}, h("kbd", {}, key)), h("dd", {}, text))),
+      ),
+      makeCheckbox("Single keys do something while no field has the focus", this.hasKeys, (isOn) => {
+        this.hasKeys = isOn;
+        this.schedule();
+      }),
+      h("div", { class: "dialog-foot" }, close),
+    );
+    close.addEventListener("click", () => dialog.close());
+    document.body.append(dialog);
+    return dialog;
+  }
+
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  timer = undefined;
+}
+
+function main() {
+  /** @type {PageData} */
+  const data = JSON.parse(byId("chanx-data").textContent ?? "");
+  if (data.endpoints.length) new Playground(data);
+  else showEmpty();
+}
+
+function showEmpty() {
+  byId("add-connection").hidden = byId("show-keys").hidden = true;
+  append(
+    byId("connections"),
+    h(
+      "div",
+      { class: "card nothing" },
+      h("h2", {}, "There is nothing to connect to"),
+      h("p", {}, "The routes of ASGI_APPLICATION reach no WebSocket consumer. Add one to the URLRouter under “websocket” and load this page again."),
+    ),
+  );
+}
+
+main();

@@ -1,0 +1,176 @@
+// What is kept: the first connection in the URL, all of them in local storage. Tokens are in
+// neither, nor is anything whose name says that it may be a secret.
+
+import { showsToken } from "./credentials.js";
+import { isSecretName } from "./endpoints.js";
+
+/** @typedef {import("./types.js").Settings} Settings */
+
+const VERSION = 1;
+export const MOST_CONNECTIONS = 12;
+const LONGEST_TEXT = 100_000;
+const AUTH = ["session", "subprotocol", "message", "query"];
+
+/** Of this page: other sites on the same host have others. */
+const KEY = `chanx.playground.${location.pathname}`;
+
+/**
+ * Returns settings with nothing chosen.
+ *
+ * @returns {Settings}
+ */
+export function makeSettings() {
+  return {
+    endpoint: "",
+    parameters: {},
+    query: [],
+    auth: "session",
+    subprotocols: "",
+    reconnects: false,
+    answersPings: false,
+    isFolded: false,
+    mode: "form",
+    message: "",
+    drafts: {},
+  };
+}
+
+/** @typedef {{connections: Settings[], hasKeys: boolean}} Saved */
+
+/**
+ * Returns what was saved, as far as it can be read.
+ *
+ * @returns {Saved}
+ */
+export function readSaved() {
+  try {
+    const saved = JSON.parse(localStorage.getItem(KEY) ?? "null");
+    if (saved?.version === VERSION && Array.isArray(saved.connections)) {
+      return {
+        connections: saved.connections.slice(0, MOST_CONNECTIONS).map(clean),
+        hasKeys: saved.hasKeys !== false,
+      };
+    }
+  } catch {
+    // The browser gives no storage, or something else was stored.
+  }
+  return { connections: [], hasKeys: true };
+}
+
+/** @param {Saved} saved */
+export function writeSaved({ connections, hasKeys }) {
+  try {
+    const kept = connections.map(withoutSecrets);
+    localStorage.setItem(KEY, JSON.stringify({ version: VERSION, connections: kept, hasKeys }));
+  } catch {
+    // Full or forbidden: the page works without it.
+  }
+}
+
+/**
+ * @param {any} raw
+ * @returns {Settings}
+ */
+function clean(raw) {
+  const made = makeSettings();
+  if (typeof raw !== "object" || raw === null) return made;
+  return {
+    endpoint: toText(raw.endpoint),
+    parameters: toTexts(raw.parameters),
+    query: (Array.isArray(raw.query) ? raw.query : [])
+      .filter(Array.isArray)
+      .slice(0, 100)
+      .map((/** @type {unknown[]} */ row) => [toText(row[0]), toText(row[1])]),
+    auth: toAuth(raw.auth),
+    subprotocols: toText(raw.subprotocols),
+    reconnects: raw.reconnects === true,
+    answersPings: raw.answersPings === true,
+    isFolded: raw.isFolded === true,
+    mode: raw.mode === "json" ? "json" : "form",
+    message: toText(raw.message),
+    drafts: toTexts(raw.drafts),
+  };
+}
+
+/** @param {unknown} value */
+const toText = (value) => (typeof value === "string" && value.length <= LONGEST_TEXT ? value : "");
+
+/**
+ * @param {unknown} value
+ * @returns {Settings["auth"]}
+ */
+function toAuth(value) {
+  const found = /** @type {Settings["auth"]} */ (value);
+  return AUTH.includes(found) ? found : "session";
+}
+
+/**
+ * @param {unknown} value
+ * @returns {Record<string, string>}
+ */
+function toTexts(value) {
+  if (typeof value !== "object" || value === null) return {};
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter((entry) => toText(entry[1]))
+      .slice(-200),
+  );
+}
+
+/**
+ * Returns what may be kept of settings.
+ *
+ * @param {Settings} settings
+ * @returns {Settings}
+ */
+export function withoutSecrets(settings) {
+  const { parameters, query, drafts } = settings;
+  const isKept = (/** @type {[string, string]} */ [name]) => !isSecretName(name);
+  return {
+    ...settings,
+    parameters: Object.fromEntries(Object.entries(parameters).filter(isKept)),
+    query: query.filter(isKept),
+    drafts: Object.fromEntries(
+      Object.entries(drafts).filter(([, text]) => !showsToken(text) && text.length <= LONGEST_TEXT),
+    ),
+  };
+}
+
+/**
+ * Returns what the URL says of the first connection; null: nothing.
+ *
+ * @param {string} search
+ * @returns {Pick<Settings, "endpoint" | "parameters" | "query" | "auth"> | null}
+ */
+export function readUrl(search) {
+  const given = new URLSearchParams(search);
+  const endpoint = given.get("endpoint");
+  if (!endpoint) return null;
+  /** @type {Record<string, string>} */
+  const parameters = {};
+  /** @type {[string, string][]} */
+  const query = [];
+  for (const [key, value] of given) {
+    const name = key.slice(2);
+    if (!name || isSecretName(name)) continue;
+    if (key.startsWith("p.")) parameters[name] = value;
+    if (key.startsWith("q.")) query.push([name, value]);
+  }
+  return { endpoint, parameters, query, auth: toAuth(given.get("auth")) };
+}
+
+/**
+ * Returns the query string, with its "?", that shows the first connection to others.
+ *
+ * @param {Settings} settings
+ */
+export function makeSearch(settings) {
+  const { endpoint, parameters, query, auth } = withoutSecrets(settings);
+  const made = new URLSearchParams({ endpoint });
+  for (const [name, value] of Object.entries(parameters)) if (value) made.append(`p.${name}`, value);
+  for (const [name, value] of query) {
+    if (name && !isSecretName(name)) made.append(`q.${name}`, value);
+  }
+  if (auth !== "session") made.append("auth", auth);
+  return `?${made}`;
+}

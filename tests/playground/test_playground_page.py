@@ -1,0 +1,121 @@
+"""What the playground makes of what it is given: descriptions, URLs, and what was stored."""
+
+from typing import Any
+
+import pytest
+
+from tests.browser import find_barriers
+from tests.live.processes import Server
+from tests.playground.conftest import PATH, Card, OpenPage
+
+pytestmark = [pytest.mark.browser, pytest.mark.live]
+
+
+@pytest.fixture
+def url(page_site: Server) -> str:
+    return f"http://127.0.0.1:{page_site.port}{PATH}"
+
+
+def get_names(page: Any) -> list[str]:
+    names: list[str] = page.locator(".connection").first.evaluate(
+        "card => Array.from(card.querySelector('[id$=-endpoint]').options, each => each.value)"
+    )
+    return names
+
+
+def test_every_endpoint_can_be_chosen(url: str, open_page: OpenPage) -> None:
+    page = open_page(url)
+    card = Card(page)
+    names = get_names(page)
+    assert {"drawing by name", "größe ändern", "PlainConsumer"} < set(names)
+    for name in names:
+        card.root.get_by_label("Endpoint").select_option(name)
+        assert card.root.get_by_role("heading", level=2).inner_text().endswith(name)
+        assert find_barriers(page) == []
+
+
+def test_query_parameters_are_those_that_are_declared(url: str, open_page: OpenPage) -> None:
+    card = Card(open_page(f"{url}?endpoint=drawing+by+name&p.name=x&q.colour=red&q.more=1"))
+    assert card.root.get_by_label("?colour").input_value() == "red"
+    assert card.root.get_by_label("Name of a query parameter").input_value() == "more"
+    assert card.root.get_by_text("Changes after this version <i>.").is_visible()
+    card.root.get_by_label("?since_version").fill("3")
+    text = card.root.locator(".url-text")
+    assert text.inner_text().endswith("/x/?colour=red&more=1&since_version=3")
+    card.root.get_by_role("button", name="Remove", exact=True).click()
+    assert text.inner_text().endswith("/x/?colour=red&since_version=3")
+
+
+def test_docstrings_are_text(url: str, open_page: OpenPage) -> None:
+    page = open_page(url)
+    dialogs: list[str] = []
+    page.on("dialog", lambda dialog: dialogs.append(dialog.message))
+    page.reload()
+    Card(page).root.wait_for()
+    assert page.locator("main script").count() == 0
+    assert dialogs == []
+
+
+def test_parameters_are_encoded(url: str, open_page: OpenPage) -> None:
+    page = open_page(f"{url}?endpoint=größe+ändern&p.größe=a%20b?%23%25")
+    text = Card(page).root.locator(".url-text").inner_text()
+    assert text.endswith("/ws/alt/a%20b%3F%23%25/")
+    card = Card(open_page(f"{url}?endpoint=OldConsumer_ws_old_rest&p.rest=a/b%20c"))
+    assert card.root.locator(".url-text").inner_text().endswith("/ws/old/a/b%20c")
+    card.root.get_by_label("rest").fill("a/../b")
+    card.click("Connect")
+    card.root.get_by_text("A URL cannot hold").wait_for()
+
+
+def test_an_endpoint_that_is_not_there_is_told(url: str, open_page: OpenPage) -> None:
+    page = open_page(f"{url}?endpoint=<b>gone</b>")
+    page.get_by_text("There is no endpoint “<b>gone</b>” on this site.").wait_for()
+    assert Card(page).status.inner_text() == "Not connected"
+
+
+def test_the_url_says_nothing_of_the_server(url: str, open_page: OpenPage) -> None:
+    search = "?endpoint=drawing+by+name&p.name=//evil.example/&server=wss://evil.example"
+    card = Card(open_page(url + search))
+    text = card.root.locator(".url-text").inner_text()
+    assert text.startswith(url.replace("http", "ws", 1).removesuffix(PATH) + "/ws/drawings/")
+    assert card.status.inner_text() == "Not connected"
+
+
+def test_secrets_in_urls_are_not_taken(url: str, open_page: OpenPage) -> None:
+    page = open_page(f"{url}?endpoint=drawing+by+name&q.token=secret-of-mine&auth=query")
+    Card(page).root.wait_for()
+    assert "secret-of-mine" not in page.url
+    assert "secret-of-mine" not in page.content()
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        "{",
+        "null",
+        '"text"',
+        '{"version": 99, "connections": [{"endpoint": "x"}]}',
+        '{"version": 1, "connections": {"0": 1}}',
+        '{"version": 1, "connections": [null, 3, [], {"endpoint": 4, "drafts": [1, {}],'
+        ' "query": [1, [2], ["a", {}]], "parameters": "x", "mode": 7}]}',
+        '{"version": 1, "connections": [{"endpoint": "drawing by name", "query": "x",'
+        ' "parameters": {"name": 4, "__proto__": "x"}, "drafts": {"drawing by name DrawMessage":'
+        ' "{"}}]}',
+    ],
+)
+def test_what_was_stored_may_be_anything(url: str, open_page: OpenPage, stored: str) -> None:
+    page = open_page(url)
+    page.goto("about:blank")
+    page.add_init_script(f"localStorage.setItem('chanx.playground.{PATH}', {stored!r})")
+    page.goto(url)
+    assert Card(page).status.inner_text() == "Not connected"
+
+
+def test_without_storage_it_works(url: str, open_page: OpenPage) -> None:
+    page = open_page(url)
+    page.goto("about:blank")
+    page.add_init_script(
+        "Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('no') }})"
+    )
+    page.goto(url)
+    assert Card(page).status.inner_text() == "Not connected"
