@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, TypeAdapter, ValidationError, create_model
 
 from chanx.description.data import make_data
+from chanx.description.endpoints import describe
 from chanx.description.examples import NoExample, make_example
 from tests.browser import run_browser
 from tests.description.site import application
 from tests.description.strategies import types
 from tests.playground.form_page import serve_form_page
-from chanx.description.endpoints import describe
 
 pytestmark = [pytest.mark.browser]
 
@@ -97,7 +97,11 @@ def test_what_pydantic_takes_is_shown_unchanged_and_not_called_wrong(page: Any, 
 texts = st.text(st.characters(codec="utf-8"), max_size=8)
 names = st.sampled_from(["a", "b", "__proto__", "constructor", "toString", "", "a.b", "0", "ä b"])
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts,
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | texts,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names | texts, inner, max_size=3),
     max_leaves=8,
 )
@@ -160,7 +164,8 @@ def test_no_form_changes_a_value_right_or_wrong(page: Any, schema: Any, value: A
 
 
 @pytest.mark.parametrize(
-    "number", ["9007199254740993", "1.0", "1e5", "-0", "0.10", "1E400", "123456789012345678901234567890"]
+    "number",
+    ["9007199254740993", "1.0", "1e5", "-0", "0.10", "1E400", "123456789012345678901234567890"],
 )
 def test_numbers_stay_as_they_are_written(page: Any, number: str) -> None:
     schema = {"properties": {"n": {"type": "number"}, "any": {}}}
