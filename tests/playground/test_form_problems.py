@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from ipaddress import IPv4Address, IPv6Address
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Optional
 from uuid import UUID
 
 import pytest
@@ -63,7 +63,7 @@ WRONG: list[tuple[Any, Any, list[tuple[str, str]]]] = [
     (int | None, "x", [("", "must be a whole number or null")]),
     (Annotated[int, Field(ge=1, le=9)], 0, [("", "must be at least 1")]),
     (Annotated[int, Field(ge=1, le=9)], 10, [("", "must be at most 9")]),
-    (Annotated[int, Field(ge=1)] | None, 0, [("", "must be at least 1")]),
+    (Optional[Annotated[int, Field(ge=1)]], 0, [("", "must be at least 1")]),
     (Annotated[float, Field(gt=1, lt=2)], 1, [("", "must be more than 1")]),
     (Annotated[float, Field(gt=1, lt=2)], 2, [("", "must be less than 2")]),
     (Annotated[int, Field(multiple_of=3)], 4, [("", "must be a multiple of 3")]),
