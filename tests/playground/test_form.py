@@ -351,6 +351,22 @@ def test_a_misfit_can_be_started_anew(form: Form) -> None:
     assert form.focused == "name"
 
 
+@pytest.mark.parametrize(
+    ("schema", "value", "tag"),
+    [
+        ({"maxLength": 500}, "", "TEXTAREA"),
+        ({"maxLength": 500, "pattern": "a"}, "", "TEXTAREA"),
+        ({"maxLength": 50}, "", "INPUT"),
+        ({"format": "uri", "maxLength": 2000}, "", "INPUT"),
+        ({}, "two\nlines", "TEXTAREA"),
+        ({}, "", "INPUT"),
+    ],
+)
+def test_long_texts_have_several_lines(form: Form, schema: Any, value: str, tag: str) -> None:
+    form.show({"x": value}, {"properties": {"x": {"type": "string", **schema}}})
+    assert form.field("x").evaluate("(it) => it.tagName") == tag
+
+
 def test_markup_in_a_schema_is_text(form: Form) -> None:
     evil = "<img src=x onerror=alert(1)>"
     schema = {
