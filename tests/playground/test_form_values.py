@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, TypeAdapter, ValidationError, create_model
 
 from chanx.description.data import make_data
+from chanx.description.endpoints import describe
 from chanx.description.examples import NoExample, make_example
 from tests.browser import run_browser
 from tests.description.site import application
 from tests.description.strategies import types
 from tests.playground.form_page import serve_form_page
-from chanx.description.endpoints import describe
 
 pytestmark = [pytest.mark.browser]
 
