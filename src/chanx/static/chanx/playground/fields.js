@@ -152,6 +152,7 @@ export class Slot {
       label,
       id,
       isRoot: options.isRoot ?? false,
+      isLabelled: !options.isRoot,
       onreset: (/** @type {any} */ other) => this.reset(other),
     });
     this.show(field);

@@ -142,11 +142,14 @@ export class ObjectField extends Field {
     const absent = Object.keys(this.properties).filter((key) => !this.slots.has(key));
     const buttons = absent.map((key) => {
       const isRequired = this.required.has(key);
-      const name = [isRequired && h("span", { class: "form-note" }, "required"), key];
-      const label = `Add ${key}${isRequired ? ", required" : ""}`;
       const add = () => this.add(key);
-      const sign = h("span", { "aria-hidden": "true" }, "+");
-      return h("button", { type: "button", class: "form-add", "data-key": key, "aria-label": label, onclick: add }, sign, name);
+      return h(
+        "button",
+        { type: "button", class: "form-add", "data-key": key, onclick: add },
+        h("span", {}, h("span", { class: "visually-hidden" }, "Add "), key),
+        " ",
+        isRequired && h("span", { class: "form-note" }, "required"),
+      );
     });
     const said = h("span", { class: "form-note" }, "Not sent:");
     this.absent.replaceChildren(...(buttons.length ? [said, ...buttons] : []));

@@ -93,6 +93,7 @@ export class SchemaForm {
       const { slot, rest } = this.slot.find(problem.path);
       if (slot === this.slot && !isPlaceOf(slot, problem)) {
         left.push(problem);
+        if (rest.length) this.marked.set(slot, this.marked.get(slot) ?? rest);
         continue;
       }
       const text = rest.length ? `“${rest.join(".")}” ${problem.text}` : problem.text;
