@@ -150,6 +150,11 @@ NO_FUNCTION = 5
         ("DOCUMENTATION_PERMISSIONS", "IsAdminUser", "is 'IsAdminUser', but must be a list"),
         ("DOCUMENTATION_PERMISSIONS", None, "is None, but must be a list of permission classes"),
         ("DOCUMENTATION_PERMISSIONS", ["a.B"], "holds 'a.B', which cannot be imported"),
+        (
+            "DOCUMENTATION_PERMISSIONS",
+            ["tests.description.broken_site.A"],
+            "which cannot be imported: cannot import name 'Rooom'",
+        ),
         ("DOCUMENTATION_PERMISSIONS", [f"{__name__}.changes_nothing"], "is no permission class"),
         ("DOCUMENTATION_PERMISSIONS", [IsAuthenticated()], "is no permission class"),
     ],

@@ -31,6 +31,7 @@ PACKAGE = find_package()
 # pages are the top: each is made from the description, none from another, and nothing that serves
 # sockets may import them.
 SINGLE = {"codes", "exceptions", "settings", "log", "utils"}
+BELOW = {"generic", "integrations", "engine", "messages", *SINGLE}
 MAY_IMPORT = {
     "codes": {"exceptions"},
     "exceptions": {"codes"},
@@ -41,11 +42,11 @@ MAY_IMPORT = {
     "utils": {"codes", "exceptions", "settings"},
     "integrations": {"engine", "messages", *SINGLE},
     "generic": {"integrations", "engine", "messages", *SINGLE},
-    "description": {"generic", "integrations", "engine", "messages", *SINGLE},
-    "pages": {"description", *SINGLE},
-    "asyncapi": {"description", "generic", "pages", *SINGLE},
-    "reference": {"description", "pages", *SINGLE},
-    "playground": {"description", "pages", *SINGLE},
+    "description": BELOW,
+    "pages": {"description", *BELOW},
+    "asyncapi": {"description", "pages", *BELOW},
+    "reference": {"description", "pages", *BELOW},
+    "playground": {"description", "pages", *BELOW},
 }
 PAGES = ("pages", "asyncapi", "reference", "playground")
 ROOMS = ("messages", "engine", "integrations", "generic", "description", *PAGES)

@@ -68,7 +68,7 @@ def _find_bad_imports(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if isinstance(hook, str) and hook:
         try:
             hook = import_string(hook)
-        except ImportError as error:
+        except Exception as error:  # of the site's own module
             yield "ASYNCAPI_HOOK", f"is {hook!r}, which cannot be imported: {error}"
         else:
             if not callable(hook):
@@ -82,7 +82,7 @@ def _find_bad_imports(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for permission in permissions:
         try:
             loaded = import_string(permission) if isinstance(permission, str) else permission
-        except ImportError as error:
+        except Exception as error:  # as above
             yield name, f"holds {permission!r}, which cannot be imported: {error}"
             continue
         # Classes that are composed are no types, and have no methods before they are called.

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from channels.generic.websocket import AsyncJsonWebsocketConsumer as ChannelsConsumer
-from django.urls import get_resolver
+from django.test import override_settings
+from django.urls import get_resolver, reverse
 
 import chanx
 from chanx import exceptions
@@ -219,12 +220,11 @@ def test_arguments_of_the_decorator() -> None:
 
 def test_urls_of_the_documentation() -> None:
     rows = {get_code(row[1]): get_code(row[0]) for row in get_tables(DOCS / "documentation.md")}
-    found = {
-        name: "chanx/" + entry[0][0][0]
-        for name, entry in get_resolver("chanx.urls").reverse_dict.items()
-        if isinstance(name, str)
-    }
-    assert {name: url for name, url in rows.items() if name in found} == found
+    names = {name for name in get_resolver("chanx.urls").reverse_dict if isinstance(name, str)}
+    with override_settings(ROOT_URLCONF="tests.description.site"):
+        assert {name: url for name, url in rows.items() if name in names} == {
+            name: reverse(name).removeprefix("/") for name in names
+        }
 
 
 def test_keys_of_the_list_for_tools() -> None:

@@ -3,12 +3,15 @@
 import asyncio
 import contextlib
 import importlib
+import json
+import re
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 from websockets.exceptions import ConnectionClosedError
@@ -99,6 +102,23 @@ def test_a_taken_port_is_told(site: Demo) -> None:
     assert "in use" in result.stderr
     assert "--port" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.live
+def test_the_api_is_shown_where_the_demo_says_so(demo: Demo) -> None:
+    assert demo.process is not None
+    assert demo.process.stdout is not None
+    next(demo.process.stdout)  # how to start the terminal client
+    urls = re.findall(r"http://\S+", next(demo.process.stdout))
+    assert len(urls) == 2
+    pages = [*urls, f"{demo.url}/chanx/asyncapi.json", f"{demo.url}/chanx/asyncapi.yaml"]
+    for url in pages:
+        with urlopen(url, timeout=TIMEOUT) as response:
+            assert response.status == 200
+            assert "Chat" in response.read().decode()
+    with urlopen(f"{demo.url}/chanx/playground/websocket-info/", timeout=TIMEOUT) as response:
+        [room] = json.load(response)
+    assert room["friendly_url"] == f"ws://127.0.0.1:{demo.port}/ws/rooms/:slug/"
 
 
 @pytest.mark.live

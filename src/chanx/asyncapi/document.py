@@ -371,7 +371,7 @@ def _get_hook() -> Callable[[Document], Any] | None:
     if isinstance(hook, str):
         try:
             hook = import_string(hook)
-        except ImportError as error:
+        except Exception as error:  # of the site's own module
             raise ImproperlyConfigured(
                 f"CHANX['ASYNCAPI_HOOK'] {hook!r} cannot be imported: {error}. Name a function by "
                 'its dotted path, like "site.docs.change_document"'

@@ -60,6 +60,7 @@ def test_public_names() -> None:
         "BaseIncomingMessage",
         "BaseMessage",
         "BaseOutgoingGroupMessage",
+        "BaseOutgoingMessage",
         "get_actions",
     ]
 
