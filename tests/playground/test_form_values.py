@@ -152,6 +152,7 @@ DEFINITIONS = {
 @given(schema=schemas, value=values)
 @example(schema={"type": "object"}, value={"__proto__": {"constructor": 1}})
 @example(schema={"properties": {"__proto__": {"type": "string"}}}, value={"__proto__": "x"})
+@example(schema={"type": "object"}, value={"a\r": None, "a\n": 1, "a": 2})
 @example(schema={"type": "string"}, value="a\r\nb")
 @example(schema={"type": "integer"}, value="5")
 @example(schema={"anyOf": [{"type": "number"}, {"type": "string"}]}, value="5")
