@@ -16,14 +16,6 @@ REFERENCE = "/chanx/"
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 
-def log_in(page: Any, demo: Demo, name: str) -> None:
-    page.goto(f"{demo.url}/login/")
-    page.get_by_label("Name").fill(name)
-    page.get_by_label("Password").fill(f"demo-{name}")
-    page.get_by_role("button", name="Sign in").click()
-    page.get_by_role("heading", name="Your rooms").wait_for()
-
-
 def show_two_connections(page: Any, demo: Demo) -> None:
     """Have two people in one room, who hear each other."""
     page.goto(demo.url + PATH)
@@ -45,7 +37,7 @@ def take(browser: Any, demo: Demo, folder: Path) -> None:
         for name, size in (("wide", WIDE), ("narrow", NARROW)):
             context = browser.new_context(color_scheme=scheme, viewport=size)
             page = context.new_page()
-            log_in(page, demo, "alice")
+            demo.log_in(page, "alice")
             page.goto(demo.url + REFERENCE)
             page.wait_for_load_state("networkidle")
             page.screenshot(path=folder / f"reference-{scheme}-{name}.png")
