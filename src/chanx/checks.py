@@ -20,6 +20,7 @@ from chanx.generic.problems import (
 )
 from chanx.generic.setting_problems import find_bad_settings
 from chanx.generic.websocket import AsyncJsonWebsocketConsumer
+from chanx.integrations.causes import describe_cause
 from chanx.integrations.discovery import get_routes
 from chanx.integrations.origin import ANY_ORIGIN
 from chanx.settings import DEFAULTS, chanx_settings
@@ -218,7 +219,7 @@ def _find_cause(error: ImproperlyConfigured) -> Exception:
 
 def _make_import_error(error: Exception) -> CheckMessage:
     return Error(
-        f"ASGI_APPLICATION {_get_name()!r} cannot be loaded: {error}",
+        f"ASGI_APPLICATION {_get_name()!r} cannot be loaded: {describe_cause(error)}",
         hint="Correct what the message names; then the consumers behind it are checked too.",
         id="chanx.E012",
     )

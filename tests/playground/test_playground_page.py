@@ -119,3 +119,26 @@ def test_without_storage_it_works(url: str, open_page: OpenPage) -> None:
     )
     page.goto(url)
     assert Card(page).status.inner_text() == "Not connected"
+
+
+def test_query_parameters_say_what_is_allowed(url: str, open_page: OpenPage) -> None:
+    card = Card(open_page(f"{url}?endpoint=drawing+by+name"))
+    assert card.root.get_by_text("One of: red, blue.").is_visible()
+
+
+def test_nobody_is_asked_where_nobody_has_to_be_known(url: str, open_page: OpenPage) -> None:
+    card = Card(open_page(url))
+    card.root.get_by_label("Endpoint").select_option("größe ändern")
+    sign_in = card.root.get_by_label("Sign in with")
+    assert sign_in.locator("option").first.inner_text() == "No sign-in"
+    assert card.root.get_by_text("The endpoint asks nobody who they are.").is_visible()
+    assert card.root.locator("summary").filter(has_text="No sign-in").is_visible()
+
+
+def test_what_is_to_be_filled_in_is_unfolded(url: str, open_page: OpenPage) -> None:
+    page = open_page(f"{url}?endpoint=PlainConsumer")
+    Card(page).root.locator("summary").filter(has_text="Settings").click()
+    page.reload()
+    assert not Card(page).root.get_by_label("Endpoint").is_visible()
+    page.goto(f"{url}?endpoint=drawing+by+name")
+    assert Card(page).root.get_by_label("name", exact=True).is_visible()

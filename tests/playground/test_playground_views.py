@@ -8,12 +8,21 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client, override_settings
-from django.urls import clear_script_prefix, set_script_prefix
+from django.urls import clear_script_prefix, include, set_script_prefix
+from django.urls import path as url_path
+from django.views.generic import RedirectView
 
 from chanx import codes
 from tests.playground.conftest import PATH
 
 pytestmark = pytest.mark.usefixtures("page_settings")
+
+# A site whose only login is that of the admin.
+admin_urls = [url_path("login/", RedirectView.as_view(url="/"), name="login")]
+urlpatterns = [
+    url_path("chanx/", include("chanx.urls")),
+    url_path("staff/", include((admin_urls, "admin"))),
+]
 
 
 def get_data(client: Client, **extra: Any) -> Any:
@@ -66,6 +75,11 @@ def test_the_link_to_sign_in_leads_somewhere(
 ) -> None:
     with override_settings(LOGIN_URL=setting):
         assert get_data(client)["login_url"] == link
+
+
+@override_settings(DEBUG=True, LOGIN_URL="/nowhere/", ROOT_URLCONF=__name__)
+def test_the_admin_is_where_to_sign_in_if_nothing_else_is(client: Client) -> None:
+    assert get_data(client)["login_url"] == f"/staff/login/?next={PATH}"
 
 
 @pytest.mark.parametrize("secure", [False, True])

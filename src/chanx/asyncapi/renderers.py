@@ -49,7 +49,7 @@ def render_yaml(document: Document) -> str:
         import yaml
     except ImportError as error:
         raise ImproperlyConfigured(
-            "The document as YAML needs PyYAML: pip install 'chanx[asyncapi]', or take JSON"
+            "The document as YAML needs PyYAML: pip install PyYAML, or take JSON"
         ) from error
 
     class Dumper(yaml.SafeDumper):

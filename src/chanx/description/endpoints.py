@@ -35,6 +35,7 @@ from chanx.engine.aliases import KeyNames
 from chanx.generic.plan import Options, get_plan
 from chanx.generic.subprotocols import HEARTBEAT, PROTOCOL
 from chanx.generic.websocket import AsyncJsonWebsocketConsumer
+from chanx.integrations.causes import describe_cause
 from chanx.integrations.discovery import PathParameter, Route, get_routes
 from chanx.messages.base import get_actions
 from chanx.messages.incoming import AuthenticateMessage, PingMessage
@@ -149,8 +150,7 @@ def describe_site() -> Description:
         # Channels says of any ImportError inside the module that it cannot import the module.
         cause = error.__context__ if isinstance(error, ImproperlyConfigured) else None
         raise ImproperlyConfigured(
-            f"ASGI_APPLICATION {path!r} cannot be loaded: {cause or error}. manage.py check says "
-            "more"
+            f"ASGI_APPLICATION {path!r} cannot be loaded: {describe_cause(cause or error)}"
         ) from error
     return describe(application)
 

@@ -42,13 +42,15 @@ def _get_user_name(request: HttpRequest) -> str | None:
 
 
 def _get_login_url(request: HttpRequest) -> str | None:
-    """Return where to sign in and come back from; None: LOGIN_URL leads nowhere."""
-    try:
-        url = resolve_url(settings.LOGIN_URL)
-        parts = urlsplit(url)
-        if not parts.netloc:
-            resolve("/" + parts.path.removeprefix(get_script_prefix()).lstrip("/"))
-    except (NoReverseMatch, Resolver404):
-        return None
-    separator = "&" if parts.query else "?"
-    return f"{url}{separator}next={quote(request.path)}"
+    """Return where to sign in and come back from: LOGIN_URL, else the admin; None: nowhere."""
+    for name in (settings.LOGIN_URL, "admin:login"):
+        try:
+            url = resolve_url(name)
+            parts = urlsplit(url)
+            if not parts.netloc:
+                resolve("/" + parts.path.removeprefix(get_script_prefix()).lstrip("/"))
+        except (NoReverseMatch, Resolver404):
+            continue
+        separator = "&" if parts.query else "?"
+        return f"{url}{separator}next={quote(request.path)}"
+    return None

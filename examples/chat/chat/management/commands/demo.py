@@ -3,6 +3,7 @@
 import errno
 import os
 import socket
+import sys
 from argparse import ArgumentParser
 from typing import Any
 
@@ -118,11 +119,13 @@ class Command(BaseCommand):
         url = f"http://{shown_host}:{port}"
         directory = os.path.relpath(settings.BASE_DIR)
         change = "" if directory == os.curdir else f"cd {directory} && "
+        # The one that runs this has what the client needs; the shell's own need not.
+        python = min(os.path.relpath(sys.executable, settings.BASE_DIR), sys.executable, key=len)
         self.stdout.write(
             f"Chat: {url}  Log in as {', '.join(PEOPLE)}; the password is demo-<name>.\n"
-            f"Terminal: {change}python -m chat.cli --url {url} --user bob --room general\n"
+            f"Terminal: {change}{python} -m chat.cli --url {url} --user bob --room general\n"
             f"The API of its sockets: {url}{reverse('websocket_reference')}  "
-            f"Try it: {url}{reverse('websocket_playground')}"
+            f"Try it: {url}{reverse('websocket_playground')}?endpoint=RoomConsumer&p.slug=general"
         )
         self.stdout.flush()
 

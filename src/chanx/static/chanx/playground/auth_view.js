@@ -1,7 +1,7 @@
 // How a connection says who it is for, as a part of its settings.
 
 import { append, h } from "../dom.js";
-import { KINDS, isTaken } from "./credentials.js";
+import { KINDS, isOpen, isTaken, nameKind } from "./credentials.js";
 import { row } from "./rows.js";
 
 /** @typedef {import("./types.js").AuthKind} AuthKind */
@@ -82,8 +82,9 @@ export class AuthView {
       : all.slice(0, 1);
     if (!kinds.includes(settings.auth)) settings.auth = "session";
     const options = kinds.map((kind) => {
-      const isRefused = isTaken(endpoint, kind) === false;
-      return h("option", { value: kind }, KINDS[kind], isRefused && " (not taken here)");
+      // Where nobody is asked, the session stands for "nothing to show".
+      const isRefused = isTaken(endpoint, kind) === false && !(kind === "session" && isOpen(endpoint));
+      return h("option", { value: kind }, nameKind(endpoint, kind), isRefused && " (not taken here)");
     });
     this.select.replaceChildren(...options);
     this.select.value = settings.auth;
@@ -101,7 +102,8 @@ export class AuthView {
     const security = this.endpoint?.security ?? [];
     this.tokenRow.hidden = settings.auth === "session";
     this.note.replaceChildren();
-    if (settings.auth === "session") this.explainSession();
+    if (this.endpoint && isOpen(this.endpoint)) append(this.note, "The endpoint asks nobody who they are.");
+    else if (settings.auth === "session") this.explainSession();
     else append(this.note, "The browser sends its cookies beside it. ", getSchemes(security));
     if (security.length && security.every((each) => each.location === "header")) {
       const text = "This endpoint takes credentials in a header only, which browsers cannot send.";

@@ -27,6 +27,25 @@ export function isTaken(endpoint, kind) {
 }
 
 /**
+ * Tells whether an endpoint asks nobody who they are.
+ *
+ * @param {Endpoint} endpoint
+ */
+export function isOpen(endpoint) {
+  return endpoint.is_described && !endpoint.needs_login && !endpoint.security.length;
+}
+
+/**
+ * Returns what a kind is called at an endpoint.
+ *
+ * @param {Endpoint} endpoint
+ * @param {AuthKind} kind
+ */
+export function nameKind(endpoint, kind) {
+  return kind === "session" && isOpen(endpoint) ? "No sign-in" : KINDS[kind];
+}
+
+/**
  * Returns the name of the query parameter that a token may stand in.
  *
  * @param {Endpoint} endpoint

@@ -109,7 +109,7 @@ export function makeQuery(rows) {
  *
  * @param {Endpoint} endpoint
  * @param {Record<string, Schema>} definitions
- * @returns {{name: string, description: string, isNeeded: boolean, hint: string}[]}
+ * @returns {{name: string, description: string, isNeeded: boolean, choices: string[], hint: string}[]}
  */
 export function getQueryParameters(endpoint, definitions) {
   const schema = dereference(endpoint.query ?? {}, definitions);
@@ -121,9 +121,24 @@ export function getQueryParameters(endpoint, definitions) {
       name,
       description: String(property.description ?? own["description"] ?? ""),
       isNeeded: required.includes(name),
+      choices: getChoices(property, definitions),
       hint: fallback === undefined || fallback === null ? "" : String(fallback),
     };
   });
+}
+
+/**
+ * Returns what an enumeration, or a part of a union that is one, allows.
+ *
+ * @param {Schema} schema
+ * @param {Record<string, Schema>} definitions
+ * @returns {string[]}
+ */
+function getChoices(schema, definitions) {
+  const own = dereference(schema, definitions);
+  if (Array.isArray(own["enum"])) return own["enum"].map(String);
+  const parts = Array.isArray(own["anyOf"]) ? own["anyOf"] : Array.isArray(own["allOf"]) ? own["allOf"] : [];
+  return parts.flatMap((part) => getChoices(part, definitions));
 }
 
 /**

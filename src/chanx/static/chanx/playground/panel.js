@@ -3,13 +3,13 @@
 import { announce, append, copy, h } from "../dom.js";
 import { Composer } from "./composer.js";
 import {
-  KINDS,
   MASK,
   getTokenParameter,
   makeAuthenticate,
   makeProtocols,
   mask,
   maskAuthenticate,
+  nameKind,
 } from "./credentials.js";
 import { isSecretName, makeQuery } from "./endpoints.js";
 import { explainRefusedByBrowser, getCodeName } from "./closing.js";
@@ -102,7 +102,8 @@ export class Panel {
       "Copy",
     );
     this.fold.append(this.view.element);
-    this.fold.open = !this.settings.isFolded;
+    // What is still to be filled in must be seen, whatever was folded for another endpoint.
+    this.fold.open = !this.settings.isFolded || this.view.isIncomplete;
     this.fold.addEventListener("toggle", () => {
       this.settings.isFolded = !this.fold.open;
       this.onchange();
@@ -331,7 +332,7 @@ export class Panel {
       }).flat(),
       rest,
     );
-    const words = [KINDS[this.settings.auth], this.settings.reconnects && "reconnects"];
+    const words = [nameKind(this.view.endpoint, this.settings.auth), this.settings.reconnects && "reconnects"];
     this.foldText.textContent = words.filter(Boolean).join(" · ");
     this.name.textContent = this.view.endpoint.name;
   }

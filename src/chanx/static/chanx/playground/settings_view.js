@@ -155,11 +155,16 @@ export class SettingsView {
     return wrong.length === 0;
   }
 
+  /** Whether a parameter of the path has no value yet. */
+  get isIncomplete() {
+    return this.endpoint.parameters.some(({ name }) => !this.options.settings.parameters[name]);
+  }
+
   renderQuery() {
     const { settings, data, onchange } = this.options;
     const declared = getQueryParameters(this.endpoint, data.definitions);
     this.query.replaceChildren();
-    declared.forEach(({ name, description, isNeeded, hint }, index) => {
+    declared.forEach(({ name, description, isNeeded, hint, choices }, index) => {
       const found = settings.query.find((each) => each[0] === name);
       const input = this.makeInput(`q${index}`, found?.[1] ?? "", hint && `default ${hint}`);
       input.addEventListener("input", () => {
@@ -167,7 +172,8 @@ export class SettingsView {
         if (input.value !== "") settings.query.push([name, input.value]);
         onchange();
       });
-      const note = [description, isNeeded ? "Needed." : "", isSecretName(name) ? NOT_KEPT : ""];
+      const allowed = choices.length ? `One of: ${choices.join(", ")}.` : "";
+      const note = [description, allowed, isNeeded ? "Needed." : "", isSecretName(name) ? NOT_KEPT : ""];
       this.query.append(
         row(
           h("label", { for: input.id }, `?${name}`),
