@@ -142,6 +142,7 @@ def test_policy_names_the_host_of_the_sockets(url: str, wanted: str) -> None:
         "wss://user:secret@a.example",
         "wss://a.example/ b",
         "wss://a.example:port",
+        "wss://bücher..example",
         "wss://a.example?a=b",
         "https://a.example",
     ],

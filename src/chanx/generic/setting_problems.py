@@ -76,7 +76,7 @@ def is_websocket_url(value: Any) -> bool:
         return False
     try:
         parts = urlsplit(value)
-        _ = parts.port  # raises, too
+        _ = parts.port, parts.netloc.encode("idna")  # these raise, too
     except ValueError:
         return False
     # urlsplit() takes whatever stands there. A password would be seen by whoever sees the pages.
