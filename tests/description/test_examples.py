@@ -231,3 +231,11 @@ for _ in range(80):
 def test_schemas_without_an_example_end(schema: Any) -> None:
     with pytest.raises(NoExample):
         make_example(schema, lambda value: [])
+
+
+def test_lists_of_many_that_refer_to_each_other_are_empty() -> None:
+    names = [f"M{number}" for number in range(30)]
+    lists = {name: {"type": "array", "items": {"$ref": f"#/$defs/{name}"}} for name in names}
+    definition = {"type": "object", "properties": lists, "required": names}
+    schema = {"$ref": "#/$defs/M0", "$defs": dict.fromkeys(names, definition)}
+    assert make_example(schema, lambda _: []) == {name: [] for name in names}

@@ -20,7 +20,7 @@ class Plain:
 
 
 @documented(
-    summary="S", description="D", tags=["a", "b"], deprecated=True, hidden=True, query=Query
+    summary="S", description="D", tags=["a", "b", "a"], deprecated=True, hidden=True, query=Query
 )
 class Decorated:
     """Decorated."""

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chanx.description.patterns import make_text
+from chanx.description.patterns import make_text, matches
+from chanx.description.values import get_texts
 
 
 @pytest.mark.parametrize(
@@ -67,3 +68,18 @@ def test_what_is_made_matches(pattern: str) -> None:
     text = make_text(f"^{pattern}$")
     assert text is not None
     assert re.search(f"^{pattern}$", text)
+
+
+@pytest.mark.parametrize("pattern", [r"^(\w+)+!$", r"^(a|a)*c$", r"^(?=\w)(\w+)+!$"])
+def test_patterns_that_backtrack_take_no_time(pattern: str) -> None:
+    """With Python's engine they would take years, so a test that ends is one that passes."""
+    for least in (0, 30, 60):
+        for text in get_texts({"pattern": pattern, "minLength": least}):
+            assert len(text) >= least
+    assert not matches(pattern, "a" * 60)
+
+
+def test_matching_falls_back_to_python() -> None:
+    assert matches(r"^(?=a)\w+$", "abc")
+    assert not matches(r"^(?=a)\w+$", "bc")
+    assert not matches(r"(", "(")

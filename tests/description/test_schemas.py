@@ -9,14 +9,23 @@ import pytest
 from jsonschema import Draft202012Validator
 from pydantic import (
     BaseModel,
+    ConfigDict,
     Field,
     GetJsonSchemaHandler,
+    PostgresDsn,
+    SecretStr,
     computed_field,
     create_model,
     field_serializer,
 )
 
-from chanx.description.schemas import change_schema, get_definition_name, make_schemas
+from chanx.description.messages import MessageKey, describe_messages
+from chanx.description.schemas import (
+    change_schema,
+    get_definition_name,
+    make_schema,
+    make_schemas,
+)
 from chanx.engine.aliases import KeyNames
 from chanx.engine.codec import Encoder
 from chanx.messages.base import BaseGroupMessage, BaseMessage
@@ -198,6 +207,74 @@ def test_default_that_is_a_set_has_an_order() -> None:
 
     schema, _ = make(Tagged)
     assert schema["properties"]["payload"]["default"] == ["a", "b", "c", "d", "e"]
+
+
+class Shelf(BaseModel):
+    book_names: set[str] = set()
+    width: float = 1.0
+
+
+class Shelved(BaseMessage):
+    action: Literal["shelved"] = "shelved"
+    payload: Shelf = Shelf(book_names={"d", "b", "a", "c", "e"})
+    others: dict[str, list[Shelf]] = {"near": [Shelf(book_names={"z", "y", "x"})]}
+
+
+@pytest.mark.parametrize("camelize", [False, True])
+def test_defaults_have_the_names_of_the_wire_and_an_order(camelize: bool) -> None:
+    key_names = KeyNames("action", camelize=camelize)
+    made = make_schema(Shelved, key_names)["properties"]
+    key = "bookNames" if camelize else "book_names"
+    assert made["payload"]["default"] == {key: ["a", "b", "c", "d", "e"], "width": 1.0}
+    assert made["others"]["default"] == {"near": [{key: ["x", "y", "z"], "width": 1.0}]}
+
+
+@pytest.mark.parametrize("camelize", [False, True])
+@pytest.mark.parametrize("way", ["in", "out"])
+def test_examples_do_not_vary_with_the_order_of_sets(
+    camelize: bool, way: Literal["in", "out"]
+) -> None:
+    key: MessageKey = (Shelved, way)
+    _, described = describe_messages([key], KeyNames("action", camelize=camelize))
+    content = described[key].examples[0].content
+    name = "bookNames" if camelize else "book_names"
+    assert content["payload"][name] == ["a", "b", "c", "d", "e"]
+    assert content["others"]["near"][0][name] == ["x", "y", "z"]
+
+
+def add_object(schema: dict[str, Any]) -> None:
+    schema["x-place"] = object()
+
+
+def test_what_json_cannot_hold_is_left_out() -> None:
+    class Open(BaseMessage):
+        action: Literal["open"] = "open"
+        payload: Annotated[float, Field(le=float("inf"), examples=[float("nan")])] = float("inf")
+        limits: dict[str, float] = {"low": 0.0, "high": float("inf")}
+        model_config = ConfigDict(json_schema_extra=add_object)
+
+    schema, _ = make(Open)
+    properties = schema["properties"]
+    assert properties["payload"] == {"type": "number"}
+    assert "default" not in properties["limits"]
+    assert schema["x-place"] == "object"  # and not where it is in memory
+    json.dumps(schema, allow_nan=False)
+
+
+def test_secrets_in_defaults_are_not_told() -> None:
+    class Secretive(BaseMessage):
+        action: Literal["secretive"] = "secretive"
+        payload: SecretStr = SecretStr("hunter2")
+        store: PostgresDsn = PostgresDsn("postgresql://ann:hunter2@db.example/app")
+        cache: list[str] = ["redis://:hunter2@cache.example/0", "https://ann@a.example:80/b@c"]
+
+    key: MessageKey = (Secretive, "out")
+    schema, _ = make(Secretive)
+    _, described = describe_messages([key], KeyNames("action", camelize=False))
+    assert "hunter2" not in repr((schema, described))
+    properties = schema["properties"]
+    assert properties["store"]["default"] == "postgresql://ann:**********@db.example/app"
+    assert properties["cache"]["default"][1] == "https://ann@a.example:80/b@c"
 
 
 def test_serializers_decide_what_goes_out() -> None:

@@ -1,6 +1,7 @@
 """Clients that connect over TCP."""
 
 import asyncio
+import contextlib
 import json
 import socket
 import struct
@@ -10,7 +11,7 @@ from typing import Any, Self
 
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as open_websocket
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConcurrencyError, ConnectionClosed
 from websockets.typing import Subprotocol
 
 from tests.live.processes import DEADLINE, Server
@@ -95,8 +96,16 @@ class Client:
         return await self.receive()
 
     async def close(self) -> None:
-        """Close as WebSocket clients should."""
-        await self.websocket.close()
+        """Close as WebSocket clients should, and read what still comes.
+
+        Where many frames are unread, the library reads nothing more, the answer to its close frame
+        included.
+        """
+        closing = asyncio.create_task(self.websocket.close())
+        with contextlib.suppress(ConnectionClosed, ConcurrencyError):
+            while True:
+                await self.websocket.recv()
+        await closing
 
 
 class Control(Client):

@@ -172,3 +172,10 @@ def test_everything_is_on_paper(page: Any) -> None:
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     page.emulate_media(media="screen")
     assert page.locator("main .message details[open]").count() == 0
+
+
+def test_address_with_a_broken_fragment_does_no_harm(page: Any, page_site: Server) -> None:
+    page.goto("about:blank")
+    page.goto(f"{get_url(page_site)}#100%")
+    search(page, "radius_in_mm")
+    assert {"draw", "drawn"} == set(list_shown(page, ".action"))

@@ -245,3 +245,11 @@ def test_long_enums_are_cut() -> None:
     [fact] = get_facts({"enum": list(range(100))})
     assert len(fact.values) == 41
     assert fact.values[-1] == "and 60 more"
+
+
+def test_lists_of_many_that_refer_to_each_other_end() -> None:
+    names = [f"A{number}" for number in range(30)]
+    options = [{"type": "array", "items": {"$ref": f"#/$defs/{name}"}} for name in names]
+    definitions: dict[str, Any] = {name: {"anyOf": options} for name in names}
+    rows = Trees(definitions).make("A0")
+    assert [row.type for row in rows] == ["one of 30 kinds"]

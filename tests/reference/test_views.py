@@ -12,13 +12,25 @@ from django.urls import reverse
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from chanx.routing import path
 from chanx.utils.settings import settings_context
+from tests.description.site import Consumer
 
 pytestmark = [pytest.mark.usefixtures("page_settings"), pytest.mark.django_db]
 
 PATH = "/chanx/"
 
 empty = ProtocolTypeRouter({"websocket": URLRouter([])})
+alike = ProtocolTypeRouter(
+    {
+        "websocket": URLRouter(
+            [
+                path(f"{name}/", Consumer.as_asgi(), name=name)
+                for name in ("a", "a-title", "a title")
+            ]
+        )
+    }
+)
 
 
 class HasHeader(BasePermission):
@@ -117,8 +129,10 @@ def test_texts_are_escaped() -> None:
     assert "größe &lt;b&gt;" in html
 
 
-def test_identifiers_are_unique_and_links_lead_somewhere() -> None:
-    html = get_page()
+@pytest.mark.parametrize("application", ["tests.description.site.application", f"{__name__}.alike"])
+def test_identifiers_are_unique_and_links_lead_somewhere(application: str) -> None:
+    with override_settings(ASGI_APPLICATION=application):
+        html = get_page()
     found = re.findall(r'\sid="([^"]*)"', html)
     assert len(found) == len(set(found))
     assert {unescape(each) for each in re.findall(r'href="#([^"]*)"', html)} <= set(found)

@@ -45,12 +45,18 @@ def make_example(schema: Schema, check: Check) -> Any:
     ``schema`` holds its definitions. Raises NoExample.
     """
     chosen: dict[Place, int] = {}
+    is_bare = False
     for _ in range(_MAX_ATTEMPTS):
-        maker = _Maker(schema.get("$defs", {}), chosen)
+        maker = _Maker(schema.get("$defs", {}), chosen, is_bare=is_bare)
         try:
             value = maker.make(schema)
         except _Impossible as error:
-            raise NoExample("the schema has no value of finite size") from error
+            if not maker.is_exhausted:
+                raise NoExample("the schema has no value of finite size") from error
+            if is_bare:
+                raise NoExample("the schema is too large") from error
+            is_bare = True
+            continue
         errors = check(value)
         if not errors:
             return value
@@ -95,19 +101,28 @@ def _is_inside(place: Place, outer: Place) -> bool:
 class _Maker:
     """One attempt: walks through a schema and makes the value that is chosen at each place."""
 
-    def __init__(self, definitions: Schema, chosen: Mapping[Place, int]) -> None:
+    def __init__(
+        self, definitions: Schema, chosen: Mapping[Place, int], *, is_bare: bool = False
+    ) -> None:
         self._definitions = definitions
         self._chosen = chosen
+        self._is_bare = is_bare
+        """Nothing is there that need not be: no optional keys, no items, no keys of maps."""
         self._steps_left = _MAX_STEPS
         self._open: list[str] = []
         """The definitions that are being made, from the outside in."""
         self.counts: dict[Place, int] = {}
         """How many values there are to choose from at each place."""
 
+    @property
+    def is_exhausted(self) -> bool:
+        """Tell whether there were more places than one attempt visits."""
+        return self._steps_left < 0
+
     def make(self, schema: Any, path: Path = (), level: int = 0) -> Any:
         """Return a value. Raises _Impossible."""
         self._steps_left -= 1
-        if self._steps_left < 0:
+        if self.is_exhausted:
             raise _Impossible
         if schema is False or len(path) > _MAX_DEPTH or level > _MAX_DEPTH:
             raise _Impossible
@@ -135,7 +150,7 @@ class _Maker:
             try:
                 return make_value()
             except _Impossible:
-                if self._steps_left < 0:
+                if self.is_exhausted:
                     raise
         raise _Impossible
 
@@ -173,12 +188,12 @@ class _Maker:
         self, kind: str, schema: Schema, path: Path
     ) -> Iterator[Callable[[], Any]]:
         if kind == "object":
-            for is_full in (True, False):
+            for is_full in (False,) if self._is_bare else (True, False):
                 for key in _KEYS if is_full and _is_mapping(schema) else _KEYS[:1]:
                     yield partial(self._make_object, schema, path, key, is_full=is_full)
         elif kind == "array":
-            yield partial(self._make_array, schema, path, 1)
-            yield partial(self._make_array, schema, path, 0)
+            for wanted in (0,) if self._is_bare else (1, 0):
+                yield partial(self._make_array, schema, path, wanted)
         else:
             for value in _get_plain_values(kind, schema, self._definitions):
                 yield partial(_give, value)
@@ -212,7 +227,7 @@ class _Maker:
             try:
                 made[name] = self.make(field, (*path, name))
             except _Impossible:
-                if name in required or self._steps_left < 0:
+                if name in required or self.is_exhausted:
                     raise
         least = schema.get("minProperties", 0)
         wanted = max(least, 1 if is_full and _is_mapping(schema) else 0)

@@ -58,7 +58,7 @@ def documented(
             f"parameters, not {query!r}"
         )
     documentation = Documentation(
-        summary, description, names, bool(deprecated), bool(hidden), query
+        summary, description, tuple(dict.fromkeys(names)), bool(deprecated), bool(hidden), query
     )
 
     def decorate(consumer: ConsumerT) -> ConsumerT:

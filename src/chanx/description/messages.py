@@ -248,15 +248,13 @@ class _Examples:
         """Return an example as it stands on the wire."""
         message = self._validate(to_json(value))
         if self._way == "out":
-            content = self._encoder.to_content(message)
-            # Sets come in any order; where nothing else differs the example's own order serves.
-            return value if _sort(content) == _sort(value) else content
+            return _align(self._encoder.to_content(message), value)
         if self._key_names.is_plain:
             return value
         # Examples on fields, and defaults, have the names of Python.
         serializer = self._key_names.get_serializer(self._model)
         content = from_json(serializer.to_json(message, by_alias=True, exclude_unset=True))
-        return value if self._check(content) else content
+        return value if self._check(content) else _align(content, value)
 
 
 def _find_given(schema: Mapping[str, Any]) -> Sequence[Any]:
@@ -277,6 +275,20 @@ def _without_examples(schema: Mapping[str, Any]) -> dict[str, Any]:
         }
         bare["$defs"] = definitions
     return bare
+
+
+def _align(content: Any, value: Any) -> Any:
+    """Return a message with the items of its sets, which come in any order, in the example's."""
+    if isinstance(content, dict) and isinstance(value, dict):
+        # Keys may have got the names of the wire.
+        others = list(value.values()) if len(content) == len(value) else [None] * len(content)
+        pairs = zip(content.items(), others, strict=True)
+        return {key: _align(each, value.get(key, other)) for (key, each), other in pairs}
+    if isinstance(content, list) and isinstance(value, list) and len(content) == len(value):
+        if _sort(content) == _sort(value):
+            return value
+        return [_align(each, other) for each, other in zip(content, value, strict=True)]
+    return content
 
 
 def _sort(value: Any) -> Any:

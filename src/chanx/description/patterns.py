@@ -1,8 +1,11 @@
-"""A text that a regular expression matches: the same one each time, and a short one.
+r"""A text that a regular expression matches: the same one each time, and a short one.
 
 The expression is parsed by Python's own parser. What that cannot read (some of the syntax of Rust
 and of JavaScript, whose expressions stand in JSON Schema too), and what only a search could fulfil,
 has no text here.
+
+Whether a text matches is asked of Rust's engine, which takes a time that grows with the text alone:
+``^(\w+)+!$`` keeps Python's busy for years with a text of sixty letters.
 """
 
 import re
@@ -10,13 +13,17 @@ from collections.abc import Iterator, Sequence
 from importlib import import_module
 from typing import Any, Final
 
-__all__ = ["make_text"]
+from pydantic_core import SchemaError, SchemaValidator, core_schema
+
+__all__ = ["MAX_SEARCHED", "make_text", "matches"]
 
 # Not public, but the only parser of Python's expressions; the module that was public until Python
 # 3.11 warns when it is imported.
 _parser: Final[Any] = import_module("re._parser")
 
 _MAX_LENGTH: Final = 10_000
+MAX_SEARCHED: Final = 20
+"""Characters of a text that Python's engine is asked about."""
 _PREFERRED: Final = "a1A-_ .:/@"
 _CATEGORIES: Final = {
     "CATEGORY_DIGIT": "1",
@@ -35,7 +42,6 @@ def make_text(pattern: str, min_length: int = 0, max_length: int | None = None) 
     """
     try:
         tree = _parser.parse(pattern)
-        expression = re.compile(pattern)
     except (re.error, OverflowError, RecursionError):
         return None
     for repeats in _get_repeats(min_length):
@@ -46,9 +52,21 @@ def make_text(pattern: str, min_length: int = 0, max_length: int | None = None) 
         if max_length is None or len(text) <= max_length:
             # Where the pattern is open at its end.
             text = text.ljust(min_length, "a")
-            if expression.search(text):
+            if matches(pattern, text):
                 return text
     return None
+
+
+def matches(pattern: str, text: str) -> bool:
+    """Tell whether a pattern is found in a text; False where that would take too long to know."""
+    try:
+        validator = SchemaValidator(core_schema.str_schema(pattern=pattern))
+    except SchemaError:  # Rust's has no lookaround and no references to groups
+        try:
+            return len(text) <= MAX_SEARCHED and re.search(pattern, text) is not None
+        except (re.error, OverflowError, RecursionError):
+            return False
+    return validator.isinstance_python(text)
 
 
 class _NoText(ValueError):

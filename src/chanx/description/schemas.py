@@ -1,12 +1,20 @@
 """JSON Schemas of messages, with the names that stand on the wire, and walking through them."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any, Final
 
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue
-from pydantic_core import CoreSchema, core_schema, to_json, to_jsonable_python
+from pydantic_core import (
+    CoreSchema,
+    PydanticSerializationError,
+    core_schema,
+    to_json,
+    to_jsonable_python,
+)
 
 from chanx.engine.aliases import KeyNames
 from chanx.messages.base import BaseMessage
@@ -30,6 +38,7 @@ Message = type[BaseMessage]
 Schema = dict[str, Any]
 _Key = tuple[Message, JsonSchemaMode]
 
+_PASSWORD: Final = re.compile(r"(?<=://)([^/?#\s:@]*):[^/?#\s]*(?=@)")
 _MAPPINGS: Final = frozenset(
     {"$defs", "definitions", "dependentSchemas", "patternProperties", "properties"}
 )
@@ -92,13 +101,13 @@ def make_schemas(messages: Iterable[_Key], key_names: KeyNames) -> Schemas:
                 del cores[key]
         references, definitions = _generate(cores, key_names)
     for name, schema in sorted(definitions.items()):
-        found.definitions[name] = to_jsonable_python(schema, fallback=str)
+        found.definitions[name] = _make_plain(schema)
     for key in cores:
         schema = references[key, key[1]]
         name = get_definition_name(schema)
         if name is None:  # it has no name of its own
             name = _find_free_name(key[0].__name__, found.definitions)
-            found.definitions[name] = to_jsonable_python(schema, fallback=str)
+            found.definitions[name] = _make_plain(schema)
         found.names[key] = name
     return found
 
@@ -108,7 +117,7 @@ def _generate(cores: Mapping[_Key, CoreSchema], key_names: KeyNames) -> Any:
     inputs: list[tuple[_Key, JsonSchemaMode, CoreSchema]] = [
         (key, key[1], core) for key, core in cores.items()
     ]
-    return _Generator(key_names.action_key).generate_definitions(inputs)
+    return _Generator(key_names).generate_definitions(inputs)
 
 
 def make_schema(model: Message, key_names: KeyNames) -> Schema:
@@ -117,10 +126,7 @@ def make_schema(model: Message, key_names: KeyNames) -> Schema:
     Raises what Pydantic raises.
     """
     core = key_names.get_core_schema(TypeAdapter(model))
-    made: Schema = to_jsonable_python(
-        _Generator(key_names.action_key).generate(core, "validation"), fallback=str
-    )
-    return made
+    return _make_plain(_Generator(key_names).generate(core, "validation"))
 
 
 def make_query_schema(model: type[BaseModel]) -> Schema:
@@ -128,9 +134,9 @@ def make_query_schema(model: type[BaseModel]) -> Schema:
 
     Raises what Pydantic raises, and ValueError for a model that is no object or holds itself.
     """
-    found = _Generator("").generate(TypeAdapter(model).core_schema, "validation")
+    found = _Generator(None).generate(TypeAdapter(model).core_schema, "validation")
     definitions: Schema = found.pop("$defs", {})
-    made: Schema = to_jsonable_python(_write_out(found, definitions, ()), fallback=str)
+    made = _make_plain(_write_out(found, definitions, ()))
     if made.get("type") != "object" or "properties" not in made:
         raise ValueError("it has no fields, which would be the parameters")
     return made
@@ -182,16 +188,17 @@ class _Generator(GenerateJsonSchema):
 
     ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}
 
-    def __init__(self, action_key: str) -> None:
+    def __init__(self, key_names: KeyNames | None) -> None:
         super().__init__(by_alias=True, ref_template=DEFINITIONS + "{model}")
-        self._action_key = action_key
+        self._key_names = key_names
 
     def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
         """Require the action: it may have a default in Python, but not on the wire."""
         found = super().model_schema(schema)
         properties, required = found.get("properties", {}), found.get("required", [])
-        if issubclass(schema["cls"], BaseMessage) and self._action_key in properties:
-            wanted = {*required, self._action_key}
+        action_key = self._key_names.action_key if self._key_names else None
+        if issubclass(schema["cls"], BaseMessage) and action_key in properties:
+            wanted = {*required, action_key}
             found["required"] = [name for name in properties if name in wanted]
         return found
 
@@ -206,17 +213,78 @@ class _Generator(GenerateJsonSchema):
         return False
 
     def encode_default(self, dft: Any) -> Any:
-        """Return a default as JSON; a set, which has no order, in the order of its texts."""
-        encoded = super().encode_default(dft)
-        if isinstance(dft, set | frozenset) and isinstance(encoded, list):
-            return sorted(encoded, key=to_json)
-        return encoded
+        """Return a default as JSON, with the names of the wire.
+
+        Sets have no order: they stand in that of their texts. Passwords of URLs are not told.
+        """
+        if not _is_finite(dft):  # it would become null
+            raise PydanticSerializationError("JSON has no such number")
+        return _hide_passwords(super().encode_default(self._prepare(dft)))
+
+    def _prepare(self, value: Any) -> Any:
+        if isinstance(value, set | frozenset):
+            return sorted(map(self._prepare, value), key=lambda each: to_json(each, fallback=str))
+        if isinstance(value, dict):
+            return {key: self._prepare(each) for key, each in value.items()}
+        if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
+            return [self._prepare(each) for each in value]
+        if isinstance(value, BaseModel) and self._key_names:
+            held = {name: self._prepare(each) for name, each in value if _holds_set(each)}
+            serializer = self._key_names.get_serializer(type(value))
+            copied = value.model_copy(update=held) if held else value
+            return serializer.to_python(copied, mode="json", by_alias=True, warnings=False)
+        return value
 
     def handle_invalid_for_json_schema(self, schema: Any, error_info: str) -> JsonSchemaValue:
         """Say that a part cannot be described, instead of describing nothing at all."""
         # Behind the first word stand objects, whose addresses differ from run to run.
         kind = error_info.split(" ", 1)[0].removeprefix("core_schema.").removesuffix("Schema")
         return {"description": f"Pydantic cannot describe this in JSON Schema ({kind})."}
+
+
+def _holds_set(value: Any) -> bool:
+    if isinstance(value, set | frozenset):
+        return True
+    if isinstance(value, BaseModel):
+        return any(_holds_set(each) for _, each in value)
+    if isinstance(value, dict):
+        value = list(value.values())
+    return isinstance(value, list | tuple) and any(map(_holds_set, value))
+
+
+def _hide_passwords(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _hide_passwords(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_hide_passwords(each) for each in value]
+    return _PASSWORD.sub(r"\1:**********", value) if isinstance(value, str) else value
+
+
+def _make_plain(schema: Any) -> Schema:
+    """Return a schema as JSON can hold it."""
+    plain = to_jsonable_python(schema, fallback=_name_type)
+    made: Schema = change_schema(plain, _drop_infinite)
+    return made
+
+
+def _name_type(value: Any) -> str:
+    """Stand in for an object that has no form in JSON, and whose text may hold an address."""
+    return type(value).__name__
+
+
+def _drop_infinite(schema: Schema) -> Schema:
+    """Leave out bounds, defaults and examples with numbers that JSON does not know."""
+    return {key: value for key, value in schema.items() if _is_finite(value)}
+
+
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, BaseModel):
+        value = dict(value)
+    if isinstance(value, dict):
+        return all(map(_is_finite, value.values()))
+    if isinstance(value, list | tuple | set | frozenset):
+        return all(map(_is_finite, value))
+    return not isinstance(value, float) or isfinite(value)
 
 
 def _find_free_name(name: str, taken: Mapping[str, Any]) -> str:

@@ -1,12 +1,11 @@
 """Texts and numbers that a JSON Schema allows, in a fixed order: the most readable first."""
 
-import re
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from math import ceil, floor
 from typing import Any, Final
 
-from chanx.description.patterns import make_text
+from chanx.description.patterns import MAX_SEARCHED, make_text, matches
 
 __all__ = ["get_numbers", "get_texts"]
 
@@ -79,20 +78,15 @@ def get_texts(schema: Schema) -> Iterator[str]:
         return
     if pattern := schema.get("pattern"):
         plain = _TEXTS[0].ljust(least, "g")[:most]
-        for text in (plain if _matches(pattern, plain) else None, make_text(pattern, least, most)):
+        for text in (plain if matches(pattern, plain) else None, make_text(pattern, least, most)):
             if text is not None:
                 yield text
     yield from _FORMATS.get(str(schema.get("format")), ())
     for text in _TEXTS:
-        text = text.ljust(least, text[-1:] or "a")
-        yield text if most is None else text[:most]
-
-
-def _matches(pattern: str, text: str) -> bool:
-    try:
-        return re.search(pattern, text) is not None
-    except (re.error, OverflowError, RecursionError):
-        return False
+        text = text.ljust(least, text[-1:] or "a")[:most]
+        # The model may have Python's engine, which can be slow to say no.
+        if not pattern or len(text) <= MAX_SEARCHED or matches(pattern, text):
+            yield text
 
 
 def get_numbers(schema: Schema, kind: str) -> Iterator[int | float]:

@@ -1,5 +1,6 @@
 """What can be wrong with the values in the CHANX dictionary."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -12,6 +13,7 @@ from chanx.settings import DEFAULTS
 __all__ = ["find_bad_names", "find_bad_settings", "is_websocket_url"]
 
 _URL: Final = 'the URL of a WebSocket server, like "wss://example.com"'
+_HOST: Final = re.compile(r"([\w.~-]+|\[[0-9a-fA-F:.]+\])(:\d+)?")
 _TEXTS: Final = ("ASYNCAPI_TITLE", "ASYNCAPI_VERSION", "ASYNCAPI_DESCRIPTION")
 _CHOICES: Final = {
     "TOKEN_TRANSPORTS": TOKEN_TRANSPORTS,
@@ -74,9 +76,12 @@ def is_websocket_url(value: Any) -> bool:
         return False
     try:
         parts = urlsplit(value)
+        _ = parts.port, parts.netloc.encode("idna")  # these raise, too
     except ValueError:
         return False
-    return parts.scheme in ("ws", "wss") and bool(parts.netloc)
+    # urlsplit() takes whatever stands there. A password would be seen by whoever sees the pages.
+    is_plain = _HOST.fullmatch(parts.netloc) and not re.search(r"[\s\x00-\x1f?#]", value)
+    return parts.scheme in ("ws", "wss") and bool(is_plain)
 
 
 def _is_text(value: Any) -> bool:

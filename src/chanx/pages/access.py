@@ -6,7 +6,10 @@ from typing import Any
 from django.conf import settings
 from django.utils.module_loading import import_string
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import BasePermission
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
 from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
@@ -23,6 +26,9 @@ class DocumentationView(APIView):
 
     schema = None  # no part of the API that it describes
     throttle_classes = ()
+    versioning_class = None
+    renderer_classes = (JSONRenderer,)
+    """For refusals; what is asked for is not looked at, as there is one format behind each URL."""
 
     def get_authenticators(self) -> list[BaseAuthentication]:
         """Return the project's, and that of sessions."""
@@ -30,6 +36,18 @@ class DocumentationView(APIView):
         if not any(issubclass(each, SessionAuthentication) for each in classes):
             classes.append(SessionAuthentication)
         return [each() for each in classes]
+
+    def perform_authentication(self, request: Request) -> None:
+        """Find out who asks; in development nobody is refused, whatever credentials they have."""
+        try:
+            super().perform_authentication(request)
+        except AuthenticationFailed:
+            if not settings.DEBUG:
+                raise
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
+        """Take the one renderer, also for clients that ask for another type."""
+        return super().perform_content_negotiation(request, force=True)
 
     def get_permissions(self) -> Sequence[BasePermission]:
         """Return none in development, else those of the setting."""

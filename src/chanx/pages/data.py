@@ -4,7 +4,6 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpResponse
-from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -19,8 +18,6 @@ class DataView(DocumentationView):
     ``make_text`` may raise ImproperlyConfigured; the answer then is a 500 that says what it says.
     """
 
-    renderer_classes = (JSONRenderer,)
-    """For refusals; what is asked for is not looked at, as there is one format behind each URL."""
     content_type = "application/json"
 
     def make_text(self, request: Request) -> str:
@@ -33,10 +30,6 @@ class DataView(DocumentationView):
         response["Cache-Control"] = "private, no-cache"  # it is shown to some and not to others
         response["X-Content-Type-Options"] = "nosniff"
         return response
-
-    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
-        """Take the one renderer, also for clients that ask for another type."""
-        return super().perform_content_negotiation(request, force=True)
 
     def handle_exception(self, exc: Exception) -> Any:
         """Say what is wrong with the site; only those whom it lets in get here."""

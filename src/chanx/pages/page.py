@@ -1,10 +1,9 @@
 """A page made from the description of all endpoints."""
 
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.templatetags.static import static
 from django.urls import NoReverseMatch, reverse
@@ -13,7 +12,7 @@ from rest_framework.request import Request
 
 from chanx.description.endpoints import Description, describe_site
 from chanx.pages.access import DocumentationView
-from chanx.pages.server import get_websocket_url
+from chanx.pages.server import get_origin, get_websocket_url
 from chanx.settings import chanx_settings
 
 __all__ = ["PageView"]
@@ -48,15 +47,15 @@ class PageView(DocumentationView):
     def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         """Return the page as the code is now."""
         page: HttpRequest = request._request
-        server = get_websocket_url(page)
         context: dict[str, Any] = {
             "api_title": chanx_settings.ASYNCAPI_TITLE,
             "api_version": chanx_settings.ASYNCAPI_VERSION,
             "links": {key: find_url(page, name) for key, name in _LINKS.items()},
             "page": self.name,
-            "server": server,
         }
+        server = ""
         try:
+            context["server"] = server = get_websocket_url(page)
             description = describe_site()
         except ImproperlyConfigured as error:
             context["error"] = str(error)
@@ -75,15 +74,19 @@ class PageView(DocumentationView):
         """Have the site answer whom it does not let in, with its own page."""
         if isinstance(exc, _REFUSALS):
             raise PermissionDenied from exc
+        if isinstance(exc, exceptions.NotFound | Http404):  # a permission says that nothing is here
+            raise Http404 from exc
         return super().handle_exception(exc)
 
 
 def find_url(request: HttpRequest, name: str) -> str | None:
     """Return the URL of another page, included beside this one or at all; None: it is not."""
     match = request.resolver_match
-    for candidate in (":".join([*match.namespaces, name]), name) if match else (name,):
+    beside = ":".join([*match.namespaces, name]) if match else name
+    captured = match.kwargs if match else {}  # of a prefix like "<slug:tenant>/chanx/"
+    for candidate, kwargs in ((beside, captured), (beside, {}), (name, captured), (name, {})):
         try:
-            return reverse(candidate)
+            return reverse(candidate, kwargs=kwargs)
         except NoReverseMatch:
             continue
     return None
@@ -94,16 +97,15 @@ def _make_policy(server: str) -> str:
 
     Static files may come from another host.
     """
-    files = urlsplit(static("chanx/base.css"))
-    sockets = urlsplit(server)  # with a path the policy would allow that path alone
-    own = f"'self' {files.scheme}://{files.netloc}" if files.scheme and files.netloc else "'self'"
+    own = f"'self' {get_origin(static('chanx/base.css'))}".rstrip()
+    sockets = f"'self' {get_origin(server)}".rstrip()
     return "; ".join(
         [
             "default-src 'none'",
             f"script-src {own}",
             f"style-src {own}",
             f"img-src {own}",
-            f"connect-src 'self' {sockets.scheme}://{sockets.netloc}",
+            f"connect-src {sockets}",
             "base-uri 'none'",
             "form-action 'none'",
             "frame-ancestors 'none'",

@@ -169,13 +169,21 @@ class Trees:
             kept = {key: found[key] for key in _ANNOTATIONS if key in found}
             found = {**inner, **kept}
 
-    def _is_structured(self, schema: Any, depth: int = 0) -> bool:
-        """Tell whether there is more to show of it than a line."""
-        if not isinstance(schema, Mapping) or depth > _MAX_DEPTH:
+    def _is_structured(self, schema: Any, seen: set[str] | None = None) -> bool:
+        """Tell whether there is more to show of it than a line.
+
+        ``seen``: the definitions that have been looked into.
+        """
+        if not isinstance(schema, Mapping):
             return False
         if schema.get("properties"):
             return True
+        seen = set() if seen is None else seen
         reference = get_reference(schema)
+        if reference in seen:
+            reference = None
+        elif reference is not None:
+            seen.add(reference)
         inner = [
             *get_options(schema)[0],
             *_get_list(schema, "prefixItems"),
@@ -184,7 +192,7 @@ class Trees:
             schema.get("additionalProperties"),
             self._definitions.get(reference) if reference is not None else None,
         ]
-        return any(self._is_structured(each, depth + 1) for each in inner)
+        return any(self._is_structured(each, seen) for each in inner)
 
     def _make_children(
         self, schema: Schema, stack: tuple[str, ...], level: int

@@ -59,6 +59,20 @@ export function byId(id) {
 }
 
 /**
+ * Returns the element that an address's fragment leads to, if there is one.
+ *
+ * @param {string} hash "#" and the id, encoded as in a URL; it comes from whoever made the link
+ * @returns {HTMLElement | null}
+ */
+export function findTarget(hash) {
+  try {
+    return document.getElementById(decodeURIComponent(hash.slice(1)));
+  } catch {
+    return null; // no encoding of any text, like "#100%"
+  }
+}
+
+/**
  * Says something to screen readers, in the page's live region with the id "announcer".
  *
  * @param {string} text

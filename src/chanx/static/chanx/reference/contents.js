@@ -1,6 +1,6 @@
 // The list of contents: marks the chapter that is being read, and folds on narrow screens.
 
-import { h } from "../dom.js";
+import { findTarget, h } from "../dom.js";
 
 const NARROW = "(max-width: 56rem)";
 
@@ -28,7 +28,7 @@ function markChapter() {
   for (const link of /** @type {NodeListOf<HTMLAnchorElement>} */ (
     document.querySelectorAll(".links > li > a")
   )) {
-    const chapter = document.getElementById(decodeURIComponent(link.hash.slice(1)));
+    const chapter = findTarget(link.hash);
     if (chapter) links.set(chapter, link);
   }
   /** @type {Set<Element>} */

@@ -1,6 +1,6 @@
 // What unfolds: all at once, by links that lead into it, and on paper.
 
-import { announce } from "../dom.js";
+import { announce, findTarget } from "../dom.js";
 
 /** What "all" means: messages and fields, but not the code, of which one at a time is open. */
 const FOLDS = "main .message details, main .schema details";
@@ -31,7 +31,7 @@ export function getFolds() {
 }
 
 function openTarget() {
-  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const target = findTarget(location.hash);
   const fold = target?.matches(".message") ? target.querySelector("details") : null;
   if (!target || !fold || fold.open) return;
   fold.open = true;

@@ -1,6 +1,6 @@
 // Search over names, paths, actions and fields: hides what does not match, marks what does.
 
-import { announce, byId } from "../dom.js";
+import { announce, byId, findTarget } from "../dom.js";
 import { getFolds } from "./folding.js";
 
 /**
@@ -61,7 +61,7 @@ export function addSearch() {
   });
   // A link inside the page leads to what a search has hidden.
   addEventListener("hashchange", () => {
-    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const target = findTarget(location.hash);
     if (!target?.closest("[hidden]")) return;
     field.value = "";
     search();
@@ -72,7 +72,7 @@ export function addSearch() {
 
 /** @param {HTMLAnchorElement} link */
 function isHidden(link) {
-  return document.getElementById(decodeURIComponent(link.hash.slice(1)))?.hidden ?? false;
+  return findTarget(link.hash)?.hidden ?? false;
 }
 
 /** @returns {Group[]} */
