@@ -188,18 +188,26 @@ ENGINE = {"BACKEND": "django.template.backends.django.DjangoTemplates"}
 STATIC = "django.contrib.staticfiles"
 
 
-def check_site_with_pages(*, finds_templates: bool, has_static_files: bool) -> list[CheckMessage]:
+def check_site_with_pages(
+    *, finds_templates: bool, has_static_files: bool, static_url: str | None = "static/"
+) -> list[CheckMessage]:
     apps = [*settings.INSTALLED_APPS, *([STATIC] if has_static_files else [])]
     with override_settings(
         ROOT_URLCONF="tests.description.site",
         TEMPLATES=[{**ENGINE, "APP_DIRS": finds_templates}],
         INSTALLED_APPS=apps,
+        STATIC_URL=static_url,
     ):
         return check_pages()
 
 
 def test_pages_that_are_included_as_they_should_have_nothing_to_say() -> None:
     assert check_site_with_pages(finds_templates=True, has_static_files=True) == []
+
+
+def test_pages_without_a_url_of_static_files_are_named() -> None:
+    (message,) = check_site_with_pages(finds_templates=True, has_static_files=True, static_url=None)
+    assert message.id == "chanx.W007"
 
 
 def test_pages_without_their_templates_are_named() -> None:

@@ -114,7 +114,7 @@ def check_pages(
                 id="chanx.W006",
             )
         )
-    if not apps.is_installed("django.contrib.staticfiles"):
+    if not (apps.is_installed("django.contrib.staticfiles") and settings.STATIC_URL):
         messages.append(
             Warning(
                 f"ROOT_URLCONF includes {included[0]}, but nothing gathers its scripts and styles.",

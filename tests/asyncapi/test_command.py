@@ -49,7 +49,7 @@ def test_what_cannot_be_described_is_a_warning() -> None:
         ("api.json", [], json.loads),
         ("api.yaml", [], yaml.safe_load),
         ("api.YML", [], yaml.safe_load),
-        ("api", [], json.loads),
+        ("api", ["--format", "json"], json.loads),
         ("api.txt", ["--format", "yaml"], yaml.safe_load),
     ],
 )
@@ -62,6 +62,16 @@ def test_file_has_the_format_of_its_name(
     assert load(text) == make_site_document()
     assert text.startswith("{") == (load is json.loads)
     assert "is up to date" in run("--check", str(file), *arguments)[0]
+
+
+@pytest.mark.parametrize("option", ["--output", "--check"])
+def test_name_that_says_no_format_is_asked_about(option: str, tmp_path: Path) -> None:
+    file = tmp_path / "api.txt"
+    with pytest.raises(CommandError, match=r"api\.txt does not say which format .* --format json"):
+        call_command("asyncapi", option, str(file))
+    assert not file.exists()
+    call_command("asyncapi", "--format", "json", "--output", str(file))
+    assert json.loads(file.read_text("utf-8"))["asyncapi"] == "3.0.0"
 
 
 def test_file_that_is_out_of_date_is_shown(tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 from typing import Any
 
 import pytest
-from django.http import Http404
+from django.contrib.auth.models import User
+from django.http import Http404, HttpResponse
 from django.test import Client, override_settings
 from django.urls import include, path
 from rest_framework.exceptions import NotFound
@@ -20,7 +21,10 @@ pytestmark = [pytest.mark.usefixtures("page_settings"), pytest.mark.django_db]
 PAGES = ["/chanx/", "/chanx/playground/websocket/"]
 PATHS = [*PAGES, "/chanx/asyncapi.json", "/chanx/playground/websocket-info/"]
 
-urlpatterns = [path("<slug:tenant>/chanx/", include("chanx.urls"))]
+urlpatterns = [
+    path("<slug:tenant>/chanx/", include("chanx.urls")),
+    path("login/", lambda request: HttpResponse("Who are you?")),
+]
 
 
 class Hides(BasePermission):
@@ -79,6 +83,17 @@ def test_refusals_tell_nothing_whatever_the_method(url: str, method: str) -> Non
     assert response.status_code in (401, 403)
     assert b"Drawing" not in response.content
     assert b"AsyncAPI" not in response.content
+
+
+@override_settings(ROOT_URLCONF=__name__, LOGIN_URL="/login/")
+@pytest.mark.parametrize("url", PAGES)
+def test_whom_the_pages_do_not_know_may_log_in_first(url: str) -> None:
+    client, url = Client(), f"/acme{url}"
+    response = client.get(url)
+    assert (response.status_code, response["Location"]) == (302, f"/login/?next={url}")
+    assert client.post(url).status_code == 403
+    client.force_login(User.objects.create_user("ann"))
+    assert client.get(url).status_code == 403
 
 
 @pytest.mark.parametrize("url", PATHS)

@@ -1,17 +1,20 @@
 """A page made from the description of all endpoints."""
 
+import importlib.util
 from typing import Any, Final
 
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.templatetags.static import static
 from django.urls import NoReverseMatch, reverse
 from rest_framework import exceptions
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 
 from chanx.description.endpoints import Description, describe_site
 from chanx.pages.access import DocumentationView
+from chanx.pages.login import get_login_url
 from chanx.pages.server import get_origin, get_websocket_url
 from chanx.settings import chanx_settings
 
@@ -50,7 +53,7 @@ class PageView(DocumentationView):
         context: dict[str, Any] = {
             "api_title": chanx_settings.ASYNCAPI_TITLE,
             "api_version": chanx_settings.ASYNCAPI_VERSION,
-            "links": {key: find_url(page, name) for key, name in _LINKS.items()},
+            "links": {key: find_url(page, name) for key, name in _LINKS.items() if _can(key)},
             "page": self.name,
         }
         server = ""
@@ -71,12 +74,21 @@ class PageView(DocumentationView):
         return response
 
     def handle_exception(self, exc: Exception) -> Any:
-        """Have the site answer whom it does not let in, with its own page."""
+        """Have whom it does not know log in; refuse all others with the site's own page."""
+        if isinstance(exc, exceptions.NotAuthenticated):
+            url = get_login_url(self.request)
+            if url is not None and self.request.method in SAFE_METHODS:
+                return HttpResponseRedirect(url)
         if isinstance(exc, _REFUSALS):
             raise PermissionDenied from exc
         if isinstance(exc, exceptions.NotFound | Http404):  # a permission says that nothing is here
             raise Http404 from exc
         return super().handle_exception(exc)
+
+
+def _can(key: str) -> bool:
+    """Tell whether what is behind a link can be made."""
+    return key != "yaml" or importlib.util.find_spec("yaml") is not None
 
 
 def find_url(request: HttpRequest, name: str) -> str | None:

@@ -1,16 +1,13 @@
 """The playground."""
 
 from typing import Any
-from urllib.parse import quote, urlsplit
 
-from django.conf import settings
 from django.http import HttpRequest
-from django.shortcuts import resolve_url
-from django.urls import NoReverseMatch, Resolver404, get_script_prefix, resolve
 
 from chanx import codes
 from chanx.description.data import make_data
 from chanx.description.endpoints import Description
+from chanx.pages.login import get_login_url
 from chanx.pages.page import PageView
 from chanx.pages.server import get_websocket_url
 
@@ -30,7 +27,7 @@ class PlaygroundView(PageView):
             "server": get_websocket_url(request),
             "close_codes": {str(code): text for code, text in codes.MEANINGS.items()},
             "user": _get_user_name(request),
-            "login_url": _get_login_url(request),
+            "login_url": get_login_url(request),
         }
         return {"data": data}
 
@@ -39,18 +36,3 @@ def _get_user_name(request: HttpRequest) -> str | None:
     """Return who is signed in by the session, which a browser's sockets carry too."""
     user = getattr(request, "user", None)
     return user.get_username() if user is not None and user.is_authenticated else None
-
-
-def _get_login_url(request: HttpRequest) -> str | None:
-    """Return where to sign in and come back from: LOGIN_URL, else the admin; None: nowhere."""
-    for name in (settings.LOGIN_URL, "admin:login"):
-        try:
-            url = resolve_url(name)
-            parts = urlsplit(url)
-            if not parts.netloc:
-                resolve("/" + parts.path.removeprefix(get_script_prefix()).lstrip("/"))
-        except (NoReverseMatch, Resolver404):
-            continue
-        separator = "&" if parts.query else "?"
-        return f"{url}{separator}next={quote(request.path)}"
-    return None

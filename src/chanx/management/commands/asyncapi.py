@@ -78,4 +78,11 @@ class Command(BaseCommand):
 
 
 def _guess_format(file: str | None) -> str:
-    return "yaml" if file and Path(file).suffix.lower() in (".yaml", ".yml") else "json"
+    suffix = Path(file).suffix.lower() if file else ".json"
+    try:
+        return {".json": "json", ".yaml": "yaml", ".yml": "yaml"}[suffix]
+    except KeyError:
+        raise CommandError(
+            f"The name {file} does not say which format is wanted: add --format json or "
+            "--format yaml"
+        ) from None

@@ -74,7 +74,7 @@ export function explainClose({ code, wasAsked }, meanings) {
 export const HANDSHAKE_CAUSES = [
   "The server is not running, or does not speak WebSocket: an ASGI server like uvicorn or daphne is needed.",
   "It answered with HTTP 403: it does not take pages of this origin (ALLOWED_ORIGINS, ALLOWED_HOSTS), or REFUSE_BEFORE_ACCEPT is on and you may not connect.",
-  "It answered with HTTP 404: no route fits this path.",
+  "It answered with HTTP 404 or 500: no route fits this path.",
   "It selected none of the subprotocols that were offered.",
 ];
 
