@@ -36,7 +36,7 @@ class AuthenticatePayload(BaseModel):
 class AuthenticateMessage(BaseMessage):
     """Shows a token: the first one of a connection, or a fresh one for the one that expires.
 
-    Handled before the consumer sees it; a schema need not know it.
+    chanx handles it: it may be sent at any time, and no schema need know it.
     """
 
     action: Literal["authenticate"] = "authenticate"
