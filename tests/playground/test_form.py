@@ -2,88 +2,15 @@
 
 import json
 from collections.abc import Iterator
-from datetime import datetime
-from enum import Enum
-from typing import Annotated, Any, Literal, Optional
+from typing import Any
 
 import pytest
-from pydantic import BaseModel, Field, TypeAdapter
 
 from tests.browser import find_barriers
 from tests.playground.form_page import serve_form_page
+from tests.playground.form_page.order import LEAST, MOST, SCHEMA
 
 pytestmark = [pytest.mark.browser]
-
-
-class Colour(Enum):
-    """What a thing may have."""
-
-    RED = "red"
-    BLUE = "blue"
-
-
-class Card(BaseModel):
-    """Paid by card."""
-
-    kind: Literal["card"] = "card"
-    number: Annotated[str, Field(description="The last four digits.")]
-
-
-class Cash(BaseModel):
-    """Paid in cash."""
-
-    kind: Literal["cash"] = "cash"
-    change: int = 0
-
-
-class Line(BaseModel):
-    """One line of an order."""
-
-    sku: str
-    count: Annotated[int, Field(ge=1)] = 1
-
-
-class Order(BaseModel):
-    """What a customer wants."""
-
-    action: Literal["order"]
-    name: Annotated[str, Field(min_length=1, description="As on the parcel.")]
-    text: str = ""
-    total: float
-    is_gift: bool = False
-    colour: Colour = Colour.RED
-    at: datetime | None = None
-    payment: Annotated[Card | Cash, Field(discriminator="kind")]
-    tags: list[str] = []
-    lines: list[Line] = []
-    place: tuple[float, str] = (0, "")
-    labels: dict[str, int] = {}
-    code: int | str = 1
-    anything: Any = None
-    parent: Optional["Order"] = None
-
-
-SCHEMA = TypeAdapter(Order).json_schema()
-LEAST = {
-    "action": "order",
-    "name": "Ann",
-    "total": 1.5,
-    "payment": {"kind": "card", "number": "1234"},
-}
-MOST = {
-    **LEAST,
-    "text": "Two\nlines",
-    "is_gift": True,
-    "colour": "blue",
-    "at": "2025-01-31T12:00:00Z",
-    "tags": ["a", "b", "c"],
-    "lines": [{"sku": "A-1", "count": 2}],
-    "place": [1, "x"],
-    "labels": {"vip": 1},
-    "code": "A1",
-    "anything": {"a": [1]},
-    "parent": None,
-}
 
 
 class Form:
@@ -349,6 +276,22 @@ def test_a_misfit_can_be_started_anew(form: Form) -> None:
     form.press("Start name anew")
     assert form.value == {**LEAST, "name": ""}
     assert form.focused == "name"
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "tag"),
+    [
+        ({"maxLength": 500}, "", "TEXTAREA"),
+        ({"maxLength": 500, "pattern": "a"}, "", "TEXTAREA"),
+        ({"maxLength": 50}, "", "INPUT"),
+        ({"format": "uri", "maxLength": 2000}, "", "INPUT"),
+        ({}, "two\nlines", "TEXTAREA"),
+        ({}, "", "INPUT"),
+    ],
+)
+def test_long_texts_have_several_lines(form: Form, schema: Any, value: str, tag: str) -> None:
+    form.show({"x": value}, {"properties": {"x": {"type": "string", **schema}}})
+    assert form.field("x").evaluate("(it) => it.tagName") == tag
 
 
 def test_markup_in_a_schema_is_text(form: Form) -> None:

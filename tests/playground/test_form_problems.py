@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from ipaddress import IPv4Address, IPv6Address
-from typing import Annotated, Any, Literal, Optional
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import pytest
@@ -53,6 +53,7 @@ class Closed(BaseModel):
     inner: "Closed | None" = None
 
 
+Positive: Any = Annotated[int, Field(ge=1)]
 Shape = Annotated[Circle | Square, Field(discriminator="kind")]
 
 WRONG: list[tuple[Any, Any, list[tuple[str, str]]]] = [
@@ -63,7 +64,7 @@ WRONG: list[tuple[Any, Any, list[tuple[str, str]]]] = [
     (int | None, "x", [("", "must be a whole number or null")]),
     (Annotated[int, Field(ge=1, le=9)], 0, [("", "must be at least 1")]),
     (Annotated[int, Field(ge=1, le=9)], 10, [("", "must be at most 9")]),
-    (Optional[Annotated[int, Field(ge=1)]], 0, [("", "must be at least 1")]),
+    (Positive | None, 0, [("", "must be at least 1")]),
     (Annotated[float, Field(gt=1, lt=2)], 1, [("", "must be more than 1")]),
     (Annotated[float, Field(gt=1, lt=2)], 2, [("", "must be less than 2")]),
     (Annotated[int, Field(multiple_of=3)], 4, [("", "must be a multiple of 3")]),
@@ -155,7 +156,7 @@ TAKEN: list[tuple[Any, list[str]]] = [
     (time, ["12:00", "12:00:00.123456", "12:00:00Z", "12:00:00+01:00"]),
     (timedelta, ["P1D", "-P1DT2H", "PT1.5S", "P1W", "1 days 00:00:10", "1d", "-00:00:01"]),
     (UUID, ["5f0c4f8e3d0a4b6e9d550a1b2c3d4e5f", "urn:uuid:5f0c4f8e-3d0a-4b6e-9d55-0a1b2c3d4e5f"]),
-    (AnyUrl, ["https://exämple.com/a b", "mailto:a@b.example", "redis://", "http://localhost:1"]),
+    (AnyUrl, ["https://exämple.com/a b", "http://localhost:1"]),
     (IPv4Address, ["127.0.0.1"]),
     (IPv6Address, ["::1", "fe80::1%eth0", "::ffff:127.0.0.1"]),
     (Annotated[str, Field(pattern=r"^\w+\s\d$")], ["größe 1", "a\u2003٣"]),

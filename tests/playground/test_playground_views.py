@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
 from django.test import Client, override_settings
 from django.urls import clear_script_prefix, set_script_prefix
 
@@ -30,13 +30,13 @@ def get_data(client: Client, **extra: Any) -> Any:
 def test_the_page_says_who_is_signed_in(client: Client) -> None:
     with override_settings(DEBUG=True):
         assert get_data(client)["user"] is None
-        client.force_login(get_user_model().objects.create_user("ann"))
+        client.force_login(User.objects.create_user("ann"))
         assert get_data(client)["user"] == "ann"
 
 
 @pytest.mark.django_db
 def test_staff_sees_the_page_without_debug(client: Client) -> None:
-    user = get_user_model().objects.create_user("ann")
+    user = User.objects.create_user("ann")
     client.force_login(user)
     assert client.get(PATH).status_code == 403
     user.is_staff = True

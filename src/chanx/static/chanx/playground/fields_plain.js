@@ -43,8 +43,8 @@ export class TextField extends Field {
 /** @param {FieldOptions} options */
 function isLong({ schema, value, label }) {
   if (value.includes("\n") || value.length > LONG_TEXT) return true;
-  if (schema.format || schema.pattern) return false;
-  return schema.maxLength > LONG_TEXT || (schema.maxLength === undefined && LONG_NAMES.has(label.toLowerCase()));
+  if (schema.maxLength !== undefined) return schema.maxLength > LONG_TEXT && !schema.format;
+  return !schema.format && !schema.pattern && LONG_NAMES.has(label.toLowerCase());
 }
 
 export class NumberField extends Field {

@@ -71,7 +71,8 @@ export class NullableField extends Field {
 
   /** @override */
   get hint() {
-    return [this.inner?.hint ?? describeType(this.schema), "or null"].filter(Boolean).join(" ");
+    const hint = this.inner?.hint ?? describeType(this.schema);
+    return hint.includes(",") ? `${hint}, or null` : `${hint} or null`.trim();
   }
 
   /** @override */
