@@ -17,7 +17,9 @@ from chanx.log import RepeatLimit
 from chanx.testing import WebsocketCommunicator
 from tests.app.consumers import VARIANTS, ConsumerClass, override
 from tests.browser import run_browser
+from tests.examples.demo import Demo
 from tests.live.processes import Server, start_uvicorn
+from tests.pages.site import settings as page_site_settings
 
 Connect = Callable[..., Awaitable[WebsocketCommunicator]]
 Vary = Callable[[ConsumerClass], Any]
@@ -165,3 +167,23 @@ def page_site() -> Iterator[Server]:
     environment = {"DJANGO_SETTINGS_MODULE": "tests.pages.site.settings"}
     with start_uvicorn("tests.pages.site.asgi:application", environment=environment) as server:
         yield server
+
+
+@pytest.fixture
+def page_settings(site_settings: None) -> Iterator[None]:
+    """Have the site of ``tests.description.site`` served with its pages."""
+    with override_settings(
+        INSTALLED_APPS=page_site_settings.INSTALLED_APPS,
+        TEMPLATES=page_site_settings.TEMPLATES,
+        STATIC_URL=page_site_settings.STATIC_URL,
+    ):
+        yield
+
+
+@pytest.fixture(scope="module")
+def chat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """The example chat, started once for a module."""
+    demo = Demo(tmp_path_factory.mktemp("chat"))
+    demo.start()
+    yield demo
+    demo.stop()

@@ -92,6 +92,14 @@ class Demo:
         )
         return str(token)
 
+    def log_in(self, page: Any, name: str) -> None:
+        """Log somebody in, in a browser."""
+        page.goto(f"{self.url}/login/")
+        page.get_by_label("Name").fill(name)
+        page.get_by_label("Password").fill(f"demo-{name}")
+        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("heading", name="Your rooms").wait_for()
+
     def say(self, author: str, text: str) -> None:
         """Save a message without telling anybody, as if another server had done it."""
         self.query(

@@ -170,11 +170,7 @@ def open_room(browser: Any, demo: Demo) -> Iterator[Callable[..., Any]]:
         if name not in profiles:
             profiles[name] = browser.new_context()
             page = profiles[name].new_page()
-            page.goto(f"{demo.url}/login/")
-            page.get_by_label("Name").fill(name)
-            page.get_by_label("Password").fill(f"demo-{name}")
-            page.get_by_role("button", name="Sign in").click()
-            page.get_by_role("heading", name="Your rooms").wait_for()
+            demo.log_in(page, name)
             page.close()
         page = profiles[name].new_page()
         page.on("pageerror", lambda error: problems.append(str(error)))

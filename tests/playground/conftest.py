@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.test import override_settings
 
 from tests.examples.demo import Demo
-from tests.pages.site import settings as page_site_settings
+from tests.playground.form_page import serve_form_page
 
 __all__ = ["PATH", "Card", "OpenPage"]
 
@@ -57,23 +56,17 @@ class Card:
 
 
 @pytest.fixture(scope="module")
-def chat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """The example chat, started."""
-    demo = Demo(tmp_path_factory.mktemp("chat"))
-    demo.start()
-    yield demo
-    demo.stop()
-
-
-@pytest.fixture
-def page_settings(site_settings: None) -> Iterator[None]:
-    """Have the site of ``tests.description.site`` served, with its pages."""
-    with override_settings(
-        INSTALLED_APPS=page_site_settings.INSTALLED_APPS,
-        TEMPLATES=page_site_settings.TEMPLATES,
-        STATIC_URL=page_site_settings.STATIC_URL,
-    ):
-        yield
+def form_page(browser: Any) -> Iterator[Any]:
+    """A page with nothing but the modules of the form, as ``api``; it may say nothing."""
+    with serve_form_page() as url:
+        page = browser.new_page()
+        problems: list[str] = []
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("console", lambda line: problems.append(line.text))
+        page.goto(url)
+        page.wait_for_selector("html[data-ready]")
+        yield page
+        assert problems == []
 
 
 @pytest.fixture
@@ -91,11 +84,7 @@ def open_page(browser: Any) -> Iterator[OpenPage]:
         contexts.append(context)
         page = context.new_page()
         if demo is not None and name is not None:
-            page.goto(f"{demo.url}/login/")
-            page.get_by_label("Name").fill(name)
-            page.get_by_label("Password").fill(f"demo-{name}")
-            page.get_by_role("button", name="Sign in").click()
-            page.get_by_role("heading", name="Your rooms").wait_for()
+            demo.log_in(page, name)
         page.on("pageerror", lambda error: lines.append(str(error)))
         page.on("console", lambda line: lines.append(line.text))
         page.goto(url)

@@ -1,13 +1,11 @@
 """The form made of a schema, as somebody fills it in."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.browser import find_barriers
-from tests.playground.form_page import serve_form_page
 from tests.playground.form_page.order import LEAST, MOST, SCHEMA
 
 pytestmark = [pytest.mark.browser]
@@ -52,19 +50,6 @@ class Form:
         """Use a button without a mouse."""
         self.page.get_by_role("button", name=name, exact=True).first.focus()
         self.page.keyboard.press("Enter")
-
-
-@pytest.fixture(scope="module")
-def form_page(browser: Any) -> Iterator[Any]:
-    with serve_form_page() as url:
-        page = browser.new_page()
-        problems: list[str] = []
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("console", lambda line: problems.append(line.text))
-        page.goto(url)
-        page.wait_for_selector("html[data-ready]")
-        yield page
-        assert problems == []
 
 
 @pytest.fixture

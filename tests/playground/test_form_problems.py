@@ -1,7 +1,6 @@
 """What is said of values that are wrong: in plain words, and only where the server refuses them."""
 
 import json
-from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from ipaddress import IPv4Address, IPv6Address
 from typing import Annotated, Any, Literal
@@ -10,19 +9,7 @@ from uuid import UUID
 import pytest
 from pydantic import AnyUrl, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from tests.browser import run_browser
-from tests.playground.form_page import serve_form_page
-
 pytestmark = [pytest.mark.browser]
-
-
-@pytest.fixture(scope="module")
-def page() -> Iterator[Any]:
-    with run_browser() as browser, serve_form_page() as url:
-        page = browser.new_page()
-        page.goto(url)
-        page.wait_for_selector("html[data-ready]")
-        yield page
 
 
 def find(page: Any, schema: Any, value: Any) -> list[tuple[str, str]]:
@@ -97,11 +84,11 @@ WRONG: list[tuple[Any, Any, list[tuple[str, str]]]] = [
 
 
 @pytest.mark.parametrize(("kind", "value", "said"), WRONG)
-def test_problems_are_said_in_plain_words(page: Any, kind: Any, value: Any, said: Any) -> None:
+def test_problems_are_said_in_plain_words(form_page: Any, kind: Any, value: Any, said: Any) -> None:
     adapter: TypeAdapter[Any] = TypeAdapter(kind)
     with pytest.raises(ValidationError):
         adapter.validate_json(json.dumps(value))
-    assert find(page, adapter.json_schema(), value) == said
+    assert find(form_page, adapter.json_schema(), value) == said
 
 
 @pytest.mark.parametrize(
@@ -127,7 +114,7 @@ def test_problems_are_said_in_plain_words(page: Any, kind: Any, value: Any, said
     ],
 )
 def test_schemas_that_people_write_are_checked_too(
-    page: Any, schema: Any, value: Any, said: list[str]
+    form_page: Any, schema: Any, value: Any, said: list[str]
 ) -> None:
     definitions = {
         "A B~ü": {"type": "string"},
@@ -135,7 +122,7 @@ def test_schemas_that_people_write_are_checked_too(
         "Ring": {"anyOf": [{"$ref": "#/$defs/Ring"}]},
     }
     whole = {"allOf": [schema], "$defs": definitions}
-    assert [text for _, text in find(page, whole, value)] == said
+    assert [text for _, text in find(form_page, whole, value)] == said
 
 
 TAKEN: list[tuple[Any, list[str]]] = [
@@ -168,10 +155,10 @@ TAKEN: list[tuple[Any, list[str]]] = [
 @pytest.mark.parametrize(
     ("kind", "text"), [(kind, text) for kind, texts in TAKEN for text in texts]
 )
-def test_what_the_server_takes_is_not_called_wrong(page: Any, kind: Any, text: str) -> None:
+def test_what_the_server_takes_is_not_called_wrong(form_page: Any, kind: Any, text: str) -> None:
     adapter: TypeAdapter[Any] = TypeAdapter(kind)
     adapter.validate_json(json.dumps(text))
-    assert find(page, adapter.json_schema(), text) == []
+    assert find(form_page, adapter.json_schema(), text) == []
 
 
 @pytest.mark.parametrize(
@@ -185,11 +172,11 @@ def test_what_the_server_takes_is_not_called_wrong(page: Any, kind: Any, text: s
     ],
 )
 def test_no_value_is_refused_for_what_json_schema_cannot_say(
-    page: Any, kind: Any, value: Any
+    form_page: Any, kind: Any, value: Any
 ) -> None:
     adapter: TypeAdapter[Any] = TypeAdapter(kind)
     adapter.validate_json(json.dumps(value))
-    assert find(page, adapter.json_schema(), value) == []
+    assert find(form_page, adapter.json_schema(), value) == []
 
 
 @pytest.mark.parametrize(
@@ -205,8 +192,8 @@ def test_no_value_is_refused_for_what_json_schema_cannot_say(
         (IPv6Address, "x"),
     ],
 )
-def test_texts_that_no_format_takes_are_wrong(page: Any, kind: Any, text: str) -> None:
+def test_texts_that_no_format_takes_are_wrong(form_page: Any, kind: Any, text: str) -> None:
     adapter: TypeAdapter[Any] = TypeAdapter(kind)
     with pytest.raises(ValidationError):
         adapter.validate_json(json.dumps(text))
-    assert len(find(page, adapter.json_schema(), text)) == 1
+    assert len(find(form_page, adapter.json_schema(), text)) == 1

@@ -1,7 +1,6 @@
 """Values go through a form as they are, and what Pydantic takes is not called wrong."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,10 +11,8 @@ from pydantic import BaseModel, TypeAdapter, ValidationError, create_model
 from chanx.description.data import make_data
 from chanx.description.endpoints import describe
 from chanx.description.examples import NoExample, make_example
-from tests.browser import run_browser
 from tests.description.site import application
 from tests.description.strategies import types
-from tests.playground.form_page import serve_form_page
 
 pytestmark = [pytest.mark.browser]
 
@@ -25,15 +22,6 @@ many = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-
-
-@pytest.fixture(scope="module")
-def page() -> Iterator[Any]:
-    with run_browser() as browser, serve_form_page() as url:
-        page = browser.new_page()
-        page.goto(url)
-        page.wait_for_selector("html[data-ready]")
-        yield page
 
 
 def pass_through(page: Any, schema: Any, text: str) -> Any:
@@ -60,20 +48,22 @@ def get_messages() -> list[Any]:
 
 @pytest.mark.parametrize(("definitions", "name", "content"), get_messages())
 def test_examples_of_messages_come_out_as_they_went_in(
-    page: Any, definitions: Any, name: str, content: Any
+    form_page: Any, definitions: Any, name: str, content: Any
 ) -> None:
     text = json.dumps(content)
     schema = {"$ref": f"#/$defs/{name}", "$defs": definitions}
-    passed = pass_through(page, schema, text)
+    passed = pass_through(form_page, schema, text)
     assert json.loads(passed["text"]) == content
     assert list(json.loads(passed["text"])) == list(content)
     assert passed["problems"] == passed["own"] == []
-    assert page.evaluate("(all) => api.validate(...all)", [name, definitions, text]) == []
+    assert form_page.evaluate("(all) => api.validate(...all)", [name, definitions, text]) == []
 
 
 @many
 @given(kind=types)
-def test_what_pydantic_takes_is_shown_unchanged_and_not_called_wrong(page: Any, kind: Any) -> None:
+def test_what_pydantic_takes_is_shown_unchanged_and_not_called_wrong(
+    form_page: Any, kind: Any
+) -> None:
     model: type[BaseModel] = create_model("Made", field=(kind, ...))
     adapter = TypeAdapter(model)
     schema = adapter.json_schema()
@@ -89,7 +79,7 @@ def test_what_pydantic_takes_is_shown_unchanged_and_not_called_wrong(page: Any, 
         value = make_example(schema, find_errors)
     except NoExample:
         return
-    passed = pass_through(page, schema, json.dumps(value))
+    passed = pass_through(form_page, schema, json.dumps(value))
     assert json.loads(passed["text"]) == value
     assert passed["problems"] == passed["own"] == []
 
@@ -152,12 +142,13 @@ DEFINITIONS = {
 @given(schema=schemas, value=values)
 @example(schema={"type": "object"}, value={"__proto__": {"constructor": 1}})
 @example(schema={"properties": {"__proto__": {"type": "string"}}}, value={"__proto__": "x"})
+@example(schema={"type": "object"}, value={"a\r": None, "a\n": 1, "a": 2})
 @example(schema={"type": "string"}, value="a\r\nb")
 @example(schema={"type": "integer"}, value="5")
 @example(schema={"anyOf": [{"type": "number"}, {"type": "string"}]}, value="5")
-def test_no_form_changes_a_value_right_or_wrong(page: Any, schema: Any, value: Any) -> None:
+def test_no_form_changes_a_value_right_or_wrong(form_page: Any, schema: Any, value: Any) -> None:
     text = json.dumps(value)
-    passed = pass_through(page, {**schema, "$defs": DEFINITIONS}, text)
+    passed = pass_through(form_page, {**schema, "$defs": DEFINITIONS}, text)
     # Whole floats keep their point, large numbers their digits.
     assert normal(json.loads(passed["text"])) == normal(value)
     assert passed["own"] == []
@@ -167,31 +158,31 @@ def test_no_form_changes_a_value_right_or_wrong(page: Any, schema: Any, value: A
     "number",
     ["9007199254740993", "1.0", "1e5", "-0", "0.10", "1E400", "123456789012345678901234567890"],
 )
-def test_numbers_stay_as_they_are_written(page: Any, number: str) -> None:
+def test_numbers_stay_as_they_are_written(form_page: Any, number: str) -> None:
     schema = {"properties": {"n": {"type": "number"}, "any": {}}}
     text = f'{{"n":{number},"any":[{number}]}}'
-    assert pass_through(page, schema, text) == {"text": text, "problems": [], "own": []}
-    assert page.evaluate("(text) => api.rewrite(text)", text) == text
-    page.evaluate("([schema, text]) => api.show(schema, text)", [schema, text])
-    assert page.get_by_label("n", exact=True).input_value() == number
-    page.get_by_label("n", exact=True).fill(f" {number} ")
-    assert page.evaluate("api.text()") == text
+    assert pass_through(form_page, schema, text) == {"text": text, "problems": [], "own": []}
+    assert form_page.evaluate("(text) => api.rewrite(text)", text) == text
+    form_page.evaluate("([schema, text]) => api.show(schema, text)", [schema, text])
+    assert form_page.get_by_label("n", exact=True).input_value() == number
+    form_page.get_by_label("n", exact=True).fill(f" {number} ")
+    assert form_page.evaluate("api.text()") == text
 
 
 @many
 @given(value=values, indent=st.sampled_from([0, 2]))
-def test_json_is_read_and_written_as_python_does(page: Any, value: Any, indent: int) -> None:
+def test_json_is_read_and_written_as_python_does(form_page: Any, value: Any, indent: int) -> None:
     text = json.dumps(value)
-    written = page.evaluate("(all) => api.rewrite(...all)", [text, indent])
+    written = form_page.evaluate("(all) => api.rewrite(...all)", [text, indent])
     assert normal(json.loads(written)) == normal(value)
 
 
 @many
 @given(text=st.text(st.sampled_from('{}[]",:.-+eE01truefalsn \\u\n\t/'), max_size=12))
-def test_json_is_refused_where_javascript_refuses_it(page: Any, text: str) -> None:
-    read = page.evaluate("(text) => api.parse(text)", text)
+def test_json_is_refused_where_javascript_refuses_it(form_page: Any, text: str) -> None:
+    read = form_page.evaluate("(text) => api.parse(text)", text)
     native = "(text) => { try { JSON.parse(text); return true } catch { return false } }"
-    assert ("value" in read) is page.evaluate(native, text)
+    assert ("value" in read) is form_page.evaluate(native, text)
 
 
 @pytest.mark.parametrize(
@@ -211,9 +202,9 @@ def test_json_is_refused_where_javascript_refuses_it(page: Any, text: str) -> No
     ],
 )
 def test_wrong_json_is_said_with_its_place(
-    page: Any, text: str, line: int, column: int | None, said: str
+    form_page: Any, text: str, line: int, column: int | None, said: str
 ) -> None:
-    problem = page.evaluate("(text) => api.parse(text)", text)["problem"]
+    problem = form_page.evaluate("(text) => api.parse(text)", text)["problem"]
     assert said in problem["text"]
     assert problem["line"] == line
     assert column is None or problem["column"] == column

@@ -22,15 +22,6 @@ def page(browser: Any, chat: Demo) -> Iterator[Any]:
     page.close()
 
 
-def log_in(page: Any, chat: Demo, name: str = "alice") -> None:
-    page.goto(f"{chat.url}/login/")
-    page.fill("[name=username]", name)
-    page.fill("[name=password]", f"demo-{name}")
-    page.press("[name=password]", "Enter")
-    page.wait_for_url(lambda url: "login" not in url)
-    page.goto(f"{chat.url}/chanx/")
-
-
 def read_code(page: Any, language: str, label: str) -> str:
     """Return a snippet, with a room that is there in its address."""
     fold = page.locator(".snippets details", has_text=language).filter(
@@ -61,7 +52,8 @@ def run_python(code: str, **environment: str) -> "subprocess.Popen[str]":
 
 
 def test_javascript_with_the_session_of_the_page(page: Any, chat: Demo) -> None:
-    log_in(page, chat)
+    chat.log_in(page, "alice")
+    page.goto(f"{chat.url}/chanx/")
     lines = run_javascript(page, read_code(page, "JavaScript", "Session"), "{action: pong")
     assert lines[0].startswith("{action: authentication")
     with page.expect_console_message(lambda line: line.text.startswith("closed 100")):
@@ -79,7 +71,8 @@ def test_javascript_says_why_it_was_refused(page: Any) -> None:
 
 
 def test_python(page: Any, chat: Demo) -> None:
-    log_in(page, chat)
+    chat.log_in(page, "alice")
+    page.goto(f"{chat.url}/chanx/")
     [session] = [each for each in page.context.cookies() if each["name"] == "sessionid"]
     token, cookie = (read_code(page, "Python", label) for label in ("Token", "Session"))
     processes = [

@@ -8,7 +8,10 @@ import { isMatch } from "./schema_texts.js";
 
 /** @typedef {import("./fields.js").Context} Context */
 /** @typedef {import("./fields.js").FieldOptions} FieldOptions */
-/** @typedef {{input: HTMLInputElement, slot: Slot}} Row A key of one's own. */
+/**
+ * @typedef {{key: string, input: HTMLInputElement, slot: Slot}} Row A key of one's own; the input
+ *   shows it without line breaks, which it keeps until it is edited.
+ */
 
 export class ObjectField extends Field {
   /** @override */
@@ -68,7 +71,7 @@ export class ObjectField extends Field {
   getSlots() {
     /** @type {Map<string, Slot>} */
     const all = new Map(this.slots);
-    for (const { input, slot } of this.rows) if (!all.has(input.value)) all.set(input.value, slot);
+    for (const { key, slot } of this.rows) if (!all.has(key)) all.set(key, slot);
     const places = new Map(this.order.map((key, index) => [key, index]));
     const last = this.order.length;
     return [...all].sort(([one], [other]) => (places.get(one) ?? last) - (places.get(other) ?? last));
@@ -78,11 +81,11 @@ export class ObjectField extends Field {
   getOwnProblems() {
     const seen = new Set(this.slots.keys());
     const problems = [];
-    for (const { input, slot } of this.rows) {
+    for (const { key, slot } of this.rows) {
       const text = "has a key that stands there already, and is not sent";
-      if (seen.has(input.value)) problems.push({ path: [], text: `“${input.value}” ${text}` });
-      slot.element.classList.toggle("form-twin", seen.has(input.value));
-      seen.add(input.value);
+      if (seen.has(key)) problems.push({ path: [], text: `“${key}” ${text}` });
+      slot.element.classList.toggle("form-twin", seen.has(key));
+      seen.add(key);
     }
     return problems;
   }
@@ -198,8 +201,9 @@ export class ObjectField extends Field {
       head: input,
       onremove: () => this.removeRow(row),
     });
-    const row = { input, slot };
+    const row = { key, input, slot };
     input.addEventListener("input", () => {
+      row.key = input.value;
       slot.rename(input.value || "the empty key");
       this.context.onchange();
     });
