@@ -2,7 +2,6 @@
 
 import base64
 import json
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -208,7 +207,7 @@ def test_a_server_that_accepts_and_fails_is_not_called_without_pause(play: Play)
     "search",
     [
         BY_NAME + "&p.__proto__=x&p.constructor=y&q.__proto__=z&q.toString=1",
-        BY_NAME + "".join(f"&q.x{number}=1" for number in range(5_000)),
+        BY_NAME + "".join(f"&q.x{number}=1" for number in range(900)),
         BY_NAME + "&p.name=" + "x" * 50_000,
         BY_NAME + "&p.name=%00%0d%0a&q.%00=%00",
         BY_NAME + "&p.name=%ED%A0%80%FF",
