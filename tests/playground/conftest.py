@@ -1,5 +1,6 @@
 """The playground of the example chat, and of servers that do what a test wants."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,11 +9,16 @@ from typing import Any
 import pytest
 
 from tests.examples.demo import Demo
+from tests.live.processes import Server
 from tests.playground.form_page import serve_form_page
 
-__all__ = ["PATH", "Card", "OpenPage"]
+__all__ = ["PATH", "Card", "OpenPage", "Play", "read_export"]
 
 PATH = "/chanx/playground/websocket/"
+AUTHENTICATED = json.dumps(
+    {"action": "authentication", "payload": {"status_code": 200, "status_text": "OK", "data": {}}}
+)
+BY_NAME = "?endpoint=drawing+by+name&p.name=x"
 OpenPage = Callable[..., Any]
 
 
@@ -53,6 +59,9 @@ class Card:
     def say(self, text: str) -> None:
         self.write(f'{{"action": "chat", "payload": {{"text": "{text}"}}}}')
         self.click("Send")
+
+
+Play = Callable[..., tuple[Card, list[Any]]]
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +105,34 @@ def open_page(browser: Any) -> Iterator[OpenPage]:
         context.close()
     unexpected = [line for line in lines if "WebSocket connection to" not in line]
     assert unexpected == []
+
+
+@pytest.fixture
+def play(page_site: Server, open_page: OpenPage) -> Play:
+    """Open the page with an endpoint and connect to a server that a function plays."""
+
+    def make(
+        handle: Callable[[Any], None] = lambda socket: None,
+        search: str = BY_NAME,
+        prepare: Callable[[Card], None] = lambda card: None,
+    ) -> tuple[Card, list[Any]]:
+        received: list[Any] = []
+        page = open_page(f"http://127.0.0.1:{page_site.port}{PATH}{search}")
+
+        def serve(socket: Any) -> None:
+            # A method of a list is not taken.
+            socket.on_message(lambda message: received.append(message))
+            socket.send(AUTHENTICATED)
+            handle(socket)
+
+        page.route_web_socket("**", serve)
+        page.reload()
+        card = Card(page)
+        prepare(card)
+        card.click("Connect")
+        return card, received
+
+    return make
 
 
 def read_export(page: Any, card: Card, folder: Path) -> str:

@@ -1,50 +1,14 @@
 """The playground before servers that do what a test wants: the browser's own sockets are played."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.live.processes import Server
-from tests.playground.conftest import PATH, Card, OpenPage, read_export
+from tests.playground.conftest import Card, Play, read_export
 
 pytestmark = [pytest.mark.browser, pytest.mark.live]
-
-AUTHENTICATED = json.dumps(
-    {"action": "authentication", "payload": {"status_code": 200, "status_text": "OK", "data": {}}}
-)
-BY_NAME = "?endpoint=drawing+by+name&p.name=x"
-Play = Callable[..., tuple[Card, list[Any]]]
-
-
-@pytest.fixture
-def play(page_site: Server, open_page: OpenPage) -> Play:
-    """Open the page with an endpoint and connect to a server that a function plays."""
-
-    def make(
-        handle: Callable[[Any], None] = lambda socket: None,
-        search: str = BY_NAME,
-        prepare: Callable[[Card], None] = lambda card: None,
-    ) -> tuple[Card, list[Any]]:
-        received: list[Any] = []
-        page = open_page(f"http://127.0.0.1:{page_site.port}{PATH}{search}")
-
-        def serve(socket: Any) -> None:
-            # A method of a list is not taken.
-            socket.on_message(lambda message: received.append(message))
-            socket.send(AUTHENTICATED)
-            handle(socket)
-
-        page.route_web_socket("**", serve)
-        page.reload()
-        card = Card(page)
-        prepare(card)
-        card.click("Connect")
-        return card, received
-
-    return make
 
 
 def send_many(socket: Any) -> None:

@@ -86,6 +86,9 @@ export function announce(text) {
   });
 }
 
+/** @type {WeakMap<HTMLElement, {text: string, timer: ReturnType<typeof setTimeout>}>} */
+const copied = new WeakMap();
+
 /**
  * Puts text on the clipboard and says so on the button for a moment.
  *
@@ -93,7 +96,9 @@ export function announce(text) {
  * @param {string} text
  */
 export async function copy(button, text) {
-  const before = button.textContent ?? "";
+  const before = copied.get(button);
+  clearTimeout(before?.timer);
+  const own = before?.text ?? button.textContent ?? "";
   try {
     await writeToClipboard(text);
     button.textContent = "Copied";
@@ -102,9 +107,11 @@ export async function copy(button, text) {
     button.textContent = "Not copied";
     announce("The browser did not allow to copy");
   }
-  setTimeout(() => {
-    button.textContent = before;
+  const timer = setTimeout(() => {
+    button.textContent = own;
+    copied.delete(button);
   }, 1500);
+  copied.set(button, { text: own, timer });
 }
 
 /** @param {string} text */
@@ -115,9 +122,11 @@ async function writeToClipboard(text) {
   }
   // Pages over plain HTTP have no clipboard, but for localhost.
   const area = h("textarea", { class: "visually-hidden", "aria-hidden": "true", value: text });
+  const focused = document.activeElement;
   document.body.append(area);
   area.select();
   const done = document.execCommand("copy");
   area.remove();
+  if (focused instanceof HTMLElement) focused.focus();
   if (!done) throw new Error("not allowed");
 }

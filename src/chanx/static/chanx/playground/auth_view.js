@@ -18,6 +18,7 @@ export class AuthView {
    * @param {PageData} options.data
    * @param {Settings} options.settings Is changed in place.
    * @param {() => void} options.onchange
+   * @param {() => void} options.ontoken
    * @param {(token: string) => void} options.onrenew
    */
   constructor(options) {
@@ -35,6 +36,7 @@ export class AuthView {
       autocapitalize: "off",
       "aria-describedby": `${id}-token-note`,
       oninput: () => options.onchange(),
+      onchange: () => options.ontoken(),
     });
     this.renewal = h(
       "button",

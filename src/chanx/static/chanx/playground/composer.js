@@ -346,7 +346,7 @@ export class Composer {
   getWireText() {
     const text = this.editor.value;
     if (!this.endpoint.is_described || !("value" in parseJson(text))) return text;
-    return text.replace(/("(?:[^"\\]|\\.)*")|\s+/g, "$1");
+    return text.replace(/("[^"\\]*(?:\\.[^"\\]*)*")|\s+/g, "$1");
   }
 
   /** @param {{isChecked?: boolean}} [how] */

@@ -1,10 +1,11 @@
 // How a connection says who it is for. Tokens are arguments here: nothing keeps them.
 
+import { MASK, encodeBase64Url } from "./secrets.js";
+
 /** @typedef {import("./types.js").AuthKind} AuthKind */
 /** @typedef {import("./types.js").Endpoint} Endpoint */
 
-/** What stands in the place of a token wherever a message is shown. */
-export const MASK = "•••";
+const HIDDEN = `${MASK} (not shown: it may hold a token)`;
 
 /** @type {Record<AuthKind, string>} */
 export const KINDS = {
@@ -81,12 +82,6 @@ export function makeAuthenticate(actionKey, token) {
   return JSON.stringify({ [actionKey]: "authenticate", payload: { token } });
 }
 
-/** @param {string} text */
-function encodeBase64Url(text) {
-  const bytes = Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte));
-  return btoa(bytes.join("")).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
-}
-
 /**
  * Tells whether a text may be a message that shows a token; one that is no JSON counts if it has
  * the word.
@@ -103,23 +98,6 @@ function decodeEscapes(text) {
 }
 
 /**
- * Returns a text as it may be shown and kept, with no token in it.
- *
- * @param {string} text
- * @param {Iterable<string>} secrets Tokens that this page has sent.
- */
-export function mask(text, secrets) {
-  let shown = text;
-  for (const secret of secrets) {
-    // Shorter ones are words, which stand in messages by themselves.
-    if (secret.length >= 6) {
-      shown = shown.replaceAll(secret, MASK).replaceAll(encodeBase64Url(secret), MASK);
-    }
-  }
-  return shown;
-}
-
-/**
  * Returns a message of the user's as it may be shown, and the token that it shows to the server.
  *
  * @param {string} text
@@ -130,10 +108,13 @@ export function maskAuthenticate(text) {
   try {
     const value = JSON.parse(text);
     const token = value?.payload?.token;
-    if (typeof token !== "string") return { text, token: null };
+    if (typeof token !== "string") {
+      const isMeant = Object.values(value ?? {}).some((each) => /^authenticate$/i.test(String(each)));
+      return { text: isMeant ? HIDDEN : text, token: null };
+    }
     value.payload.token = MASK;
     return { text: JSON.stringify(value), token };
   } catch {
-    return { text: `${MASK} (not shown: it may hold a token)`, token: null };
+    return { text: HIDDEN, token: null };
   }
 }

@@ -64,7 +64,7 @@ export function fillPath(endpoint, values) {
   const parts = endpoint.path.split(/(\{[^{}]*\})/).map((text) => {
     const parameter = known.get(text.slice(1, -1));
     if (!text.startsWith("{") || !parameter) return { text, isFilled: true, name: null };
-    const value = values[parameter.name] ?? "";
+    const value = Object.hasOwn(values, parameter.name) ? (values[parameter.name] ?? "") : "";
     const isFilled = value !== "";
     return {
       text: isFilled ? encode(parameter, value) : text,

@@ -1,6 +1,9 @@
 // JSON as a text: indented and coloured without being parsed, so that no number changes.
 
-const TOKEN = /\s+|"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*|true|false|null|[{}[\],:]|[^\s"{}[\],:]+|"/gy;
+const TOKEN = /\s+|"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*|true|false|null|[{}[\],:]|[^\s"{}[\],:]+|"/gy;
+
+/** Lines of what is nested deeper are not moved further: they would be nothing but spaces. */
+const DEEPEST = 50;
 
 /**
  * @typedef {object} Piece
@@ -31,7 +34,7 @@ export function cut(text) {
   /** @type {Piece[]} */
   const pieces = [];
   let depth = 0;
-  const newline = () => pieces.push({ text: `\n${"  ".repeat(depth)}`, kind: "" });
+  const newline = () => pieces.push({ text: `\n${"  ".repeat(Math.min(depth, DEEPEST))}`, kind: "" });
   tokens.forEach((token, index) => {
     const next = tokens[index + 1];
     if (token === "{" || token === "[") {

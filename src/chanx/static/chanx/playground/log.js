@@ -13,6 +13,9 @@ const MOST_CHARACTERS = 16_000_000;
 /** Beyond this the whole text is not parsed to learn its action. */
 const LONGEST_PARSED = 200_000;
 
+const MOST_ACTIONS = 100;
+const LONGEST_ACTION = 100;
+
 /** Actions of the messages that chanx sends by itself. */
 const STANDARD = new Set([
   "authenticate",
@@ -53,7 +56,7 @@ export class Log {
     const frame = { id: ++this.count, direction, time, text, isBinary, size, action, latency: null };
     this.frames.push(this.measure(frame));
     this.characters += text.length;
-    if (action !== null) this.actions.add(action);
+    if (action !== null && this.actions.size < MOST_ACTIONS) this.actions.add(action);
     this.drop();
     this.onadd(frame);
     return frame;
@@ -103,7 +106,7 @@ export class Log {
     }
     try {
       const found = JSON.parse(text)?.[this.actionKey];
-      return typeof found === "string" || typeof found === "number" ? String(found) : null;
+      return typeof found === "string" || typeof found === "number" ? String(found).slice(0, LONGEST_ACTION) : null;
     } catch {
       return null;
     }

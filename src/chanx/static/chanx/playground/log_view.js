@@ -172,7 +172,7 @@ export class LogView {
   }
 
   showActions() {
-    const actions = [...this.log.actions].sort().slice(0, 100);
+    const actions = [...this.log.actions].sort();
     const key = JSON.stringify(actions);
     if (key === this.shownActions) return;
     this.shownActions = key;
@@ -343,7 +343,7 @@ function formatLatency(milliseconds) {
  */
 function isBad({ direction, action, text }) {
   if (direction !== "received") return false;
-  return action === "error" || (action === "authentication" && !/"status_?code":200\b/i.test(text));
+  return action === "error" || (action === "authentication" && !/"status_?code"\s*:\s*200\b/i.test(text));
 }
 
 /**

@@ -3,6 +3,7 @@
 import { announce, append, byId, h } from "../dom.js";
 import { Panel } from "./panel.js";
 import { makeCheckbox } from "./rows.js";
+import { Secrets } from "./secrets.js";
 import { MOST_CONNECTIONS, makeSearch, makeSettings, readSaved, readUrl, writeSaved } from "./state.js";
 
 /** @typedef {import("./types.js").PageData} PageData */
@@ -24,6 +25,7 @@ class Playground {
   /** @param {PageData} data */
   constructor(data) {
     this.data = data;
+    this.secrets = new Secrets();
     /** @type {Panel[]} */
     this.panels = [];
     this.place = byId("connections");
@@ -51,11 +53,12 @@ class Playground {
       const isBare = isSame && ![...new URLSearchParams(location.search).keys()].some((key) => key !== "endpoint");
       settings.splice(0, settings.length, { ...kept, ...(isBare ? {} : given) }, ...others);
     } else if (given) {
-      this.tell(`There is no endpoint “${given.endpoint}” on this site. The URL may be of another one, or of an older version.`);
+      this.tell(`There is no endpoint “${given.endpoint.slice(0, 100)}” on this site. The URL may be of another one, or of an older version.`);
     }
     if (!settings.length) settings.push(makeSettings());
     for (const each of settings) this.insert(each);
     this.save();
+    this.isChanged = false;
   }
 
   /** @param {string} text */
@@ -85,6 +88,7 @@ class Playground {
     const panel = new Panel({
       data: this.data,
       settings,
+      secrets: this.secrets,
       onchange: () => this.schedule(),
       onremove: (removed) => this.remove(removed),
     });
@@ -112,14 +116,16 @@ class Playground {
   }
 
   schedule() {
+    this.isChanged = true;
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.save(), 250);
   }
 
   save() {
     clearTimeout(this.timer);
-    const connections = this.panels.map((panel) => panel.settings);
-    writeSaved({ connections, hasKeys: this.hasKeys });
+    const connections = this.panels.map((panel) => panel.getKept());
+    // A page that was only looked at leaves what others have saved since.
+    if (this.isChanged) writeSaved({ connections, hasKeys: this.hasKeys });
     const [first] = connections;
     const search = first ? makeSearch(first) : "";
     if (search !== location.search) history.replaceState(null, "", `${location.pathname}${search}`);
@@ -132,7 +138,7 @@ class Playground {
 
   /** @param {KeyboardEvent} event */
   press(event) {
-    if (!this.hasKeys || event.ctrlKey || event.metaKey || event.altKey || this.dialog.open) return;
+    if (!this.hasKeys || event.repeat || event.ctrlKey || event.metaKey || event.altKey || this.dialog.open) return;
     if (event.target instanceof HTMLElement && event.target.closest("input, textarea, select, [contenteditable]")) return;
     if (!this.act(event.key)) return;
     event.preventDefault();
@@ -179,6 +185,7 @@ class Playground {
 
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   timer = undefined;
+  isChanged = false;
 }
 
 function main() {

@@ -3,25 +3,27 @@
 import { announce, append, copy, h } from "../dom.js";
 import { Composer } from "./composer.js";
 import {
-  MASK,
   getTokenParameter,
   makeAuthenticate,
   makeProtocols,
-  mask,
   maskAuthenticate,
   nameKind,
 } from "./credentials.js";
 import { isSecretName, makeQuery } from "./endpoints.js";
 import { explainRefusedByBrowser, getCodeName } from "./closing.js";
-import { Log, toHex } from "./log.js";
+import { Log, countBytes, toHex } from "./log.js";
 import { LogView } from "./log_view.js";
 import { describeState, explain, explainRenewal } from "./notice.js";
+import { MASK } from "./secrets.js";
 import { SettingsView } from "./settings_view.js";
 import { Socket } from "./socket.js";
-import { withoutSecrets } from "./state.js";
+import { mayKeepSubprotocols, withoutSecrets } from "./state.js";
 
 /** @typedef {import("./types.js").PageData} PageData */
 /** @typedef {import("./types.js").Settings} Settings */
+
+const LONGEST_STATUS = 100;
+const LONGEST_DETAIL = 1_000;
 
 let lastId = 0;
 
@@ -42,16 +44,16 @@ export class Panel {
    * @param {object} options
    * @param {PageData} options.data
    * @param {Settings} options.settings Is changed in place.
+   * @param {import("./secrets.js").Secrets} options.secrets Of all connections; shown nowhere.
    * @param {() => void} options.onchange What is kept has changed.
    * @param {(panel: Panel) => void} options.onremove
    */
-  constructor({ data, settings, onchange, onremove }) {
+  constructor({ data, settings, secrets, onchange, onremove }) {
     this.id = `c${++lastId}`;
     this.data = data;
     this.settings = settings;
     this.onchange = onchange;
-    /** @type {Set<string>} Tokens that were sent; they are shown nowhere. */
-    this.secrets = new Set();
+    this.secrets = secrets;
     /** @type {HTMLElement | null} */
     this.origin = null;
     /** @type {import("./notice.js").AuthResult | null} */
@@ -65,6 +67,7 @@ export class Panel {
       onchange: () => this.react(),
       onframe: (frame) => this.receive(frame),
       onsent: (text) => this.record(text),
+      onend: (close) => this.recordClose(close),
       onrefused: (name) => this.log.add("event", `${explainRefusedByBrowser(name)} (${name})`),
     });
     this.view = new SettingsView({
@@ -74,6 +77,10 @@ export class Panel {
       onchange: () => this.change(),
       onendpoint: () => this.changeEndpoint(),
       onsubmit: () => this.toggle(),
+      ontoken: () => {
+        this.learn();
+        this.change();
+      },
       onrenew: (token) => this.renew(token),
     });
     this.composer = new Composer({
@@ -159,7 +166,7 @@ export class Panel {
     }
     const { auth, answersPings, subprotocols } = this.settings;
     const token = auth === "session" ? "" : this.view.auth.token.value.trim();
-    if (token) this.secrets.add(token);
+    this.learn();
     this.auth = this.renewed = null;
     const choice = { kind: auth, token, answersPings, own: subprotocols };
     return {
@@ -169,16 +176,34 @@ export class Panel {
     };
   }
 
+  /** Takes note of what may be a secret, before a server sends it back. */
+  learn() {
+    const { query, subprotocols, parameters } = this.settings;
+    this.secrets.add(this.view.auth.token.value.trim());
+    for (const [name, value] of [...query, ...Object.entries(parameters)]) {
+      if (isSecretName(name)) this.secrets.add(value);
+    }
+    if (!mayKeepSubprotocols(subprotocols)) {
+      for (const each of subprotocols.split(",")) if (!isSecretName(each)) this.secrets.add(each.trim());
+    }
+  }
+
+  /** Returns what may be kept of the settings. */
+  getKept() {
+    return withoutSecrets(this.settings, this.secrets);
+  }
+
   /** @param {boolean} isShown True: with no secret in it. */
   getUrl(isShown) {
     const { query, auth } = this.settings;
     const token = this.view.auth.token.value.trim();
     /** @type {[string, string][]} */
-    const rows = isShown ? withoutSecrets(this.settings).query : [...query];
+    const rows = isShown ? this.getKept().query : [...query];
     if (auth === "query" && token && !isShown) rows.push([getTokenParameter(this.view.endpoint), token]);
     const { parts } = isShown ? this.getShownPath() : this.view.getPath();
     const path = parts.map((part) => part.text).join("");
-    return mask(this.data.server + path + makeQuery(rows), isShown ? this.secrets : []);
+    const url = this.data.server + path + makeQuery(rows);
+    return isShown ? this.secrets.mask(url) : url;
   }
 
   /** Returns the path in parts, with no secret in it. */
@@ -198,11 +223,11 @@ export class Panel {
   /** @param {string | ArrayBuffer} data */
   receive(data) {
     if (typeof data !== "string") {
-      this.log.add("received", toHex(data), { size: data.byteLength, isBinary: true });
+      this.log.add("received", this.secrets.mask(toHex(data)), { size: data.byteLength, isBinary: true });
       return;
     }
-    const shown = mask(data, this.secrets);
-    const frame = this.log.add("received", shown, shown === data ? {} : { size: new Blob([data]).size });
+    const shown = this.secrets.mask(data);
+    const frame = this.log.add("received", shown, shown === data ? {} : { size: countBytes(data) });
     if (frame.action === "authentication") this.takeAuth(data);
     if (frame.action === "ping" && this.settings.answersPings && this.socket.phase === "open") {
       this.socket.send(JSON.stringify({ [this.data.action_key]: "pong", payload: null }));
@@ -211,7 +236,7 @@ export class Panel {
 
   /** @param {string} text */
   takeAuth(text) {
-    const payload = JSON.parse(text).payload;
+    const payload = readPayload(text);
     // With CAMELIZE the names are others.
     const status = payload?.status_code ?? payload?.statusCode;
     if (typeof status !== "number") return;
@@ -219,8 +244,8 @@ export class Panel {
     const wasGood = this.auth?.status === 200;
     const result = {
       status,
-      text: String(payload.status_text ?? payload.statusText ?? ""),
-      detail: mask(typeof detail === "string" ? detail : "", this.secrets),
+      text: this.secrets.mask(String(payload.status_text ?? payload.statusText ?? "")).slice(0, LONGEST_STATUS),
+      detail: this.secrets.mask(typeof detail === "string" ? detail : "").slice(0, LONGEST_DETAIL),
     };
     // A fresh token that is refused leaves the connection as it was.
     if (wasGood) this.renewed = result;
@@ -246,7 +271,7 @@ export class Panel {
   record(text) {
     const { text: masked, token } = maskAuthenticate(text);
     if (token) this.secrets.add(token);
-    this.log.add("sent", mask(masked, this.secrets), { size: new Blob([text]).size });
+    this.log.add("sent", this.secrets.mask(masked), { size: countBytes(text) });
   }
 
   /** @param {string} token */
@@ -263,10 +288,9 @@ export class Panel {
     const { phase, close, protocol } = this.socket;
     if (phase === "connecting") this.log.add("event", `Connecting to ${this.getUrl(true).slice(this.data.server.length)}`);
     if (phase === "open") {
-      this.log.add("event", protocol ? `Open, subprotocol ${mask(protocol, this.secrets)}` : "Open, no subprotocol");
+      this.log.add("event", protocol ? `Open, subprotocol ${this.secrets.mask(protocol)}` : "Open, no subprotocol");
       if (!this.isAuthExpected) this.becomeReady();
     }
-    if ((phase === "idle" || phase === "waiting") && close) this.recordClose(close);
     if (phase === "idle" && close && !close.wasAsked && !close.wasOpen) this.fold.open = true;
     if (phase === "idle" && this.auth && this.auth.status !== 200) this.fold.open = true;
     clearInterval(this.clock);
@@ -276,11 +300,13 @@ export class Panel {
   }
 
   /** @param {import("./types.js").Close} close */
-  recordClose({ code, reason, wasOpen, wasAsked }) {
+  recordClose(close) {
+    close.reason = this.secrets.mask(close.reason);
+    const { code, reason, wasOpen, wasAsked } = close;
     const name = getCodeName(code);
     const who = wasAsked ? "Closed by you" : wasOpen ? "Closed" : "Handshake failed";
     const text = [who, [code, name].filter(Boolean).join(" "), reason && `“${reason}”`];
-    this.log.add("event", mask(text.filter(Boolean).join(" · "), this.secrets));
+    this.log.add("event", text.filter(Boolean).join(" · "));
   }
 
   /** Shows the state of the connection everywhere. */
@@ -320,14 +346,14 @@ export class Panel {
 
   showAddress() {
     const { parts } = this.getShownPath();
-    const rest = makeQuery(withoutSecrets(this.settings).query);
+    const rest = makeQuery(this.getKept().query);
     this.url.replaceChildren();
     append(
       this.url,
       h("span", { class: "server" }, this.data.server),
       parts.map(({ text, name, isFilled }) => {
         if (name === null) return text;
-        const shown = mask(text, this.secrets);
+        const shown = this.secrets.mask(text);
         return [h("wbr"), h("span", { class: isFilled ? "filled" : "missing" }, shown)];
       }).flat(),
       rest,
@@ -343,13 +369,24 @@ export class Panel {
     else this.element.focus();
   }
 
-  /** Ends the connection and forgets its tokens. */
+  /** Ends the connection and empties the field of its token. */
   destroy() {
     clearInterval(this.clock);
     this.socket.destroy();
     this.view.auth.token.value = "";
-    this.secrets.clear();
     this.element.remove();
+  }
+}
+
+/**
+ * @param {string} text Of an authentication message, or of what begins like one.
+ * @returns {any}
+ */
+function readPayload(text) {
+  try {
+    return JSON.parse(text)?.payload;
+  } catch {
+    return null;
   }
 }
 

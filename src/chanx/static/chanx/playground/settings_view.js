@@ -21,6 +21,7 @@ export class SettingsView {
    * @param {() => void} options.onchange
    * @param {() => void} options.onendpoint Another endpoint was chosen.
    * @param {() => void} options.onsubmit
+   * @param {() => void} options.ontoken A token was put in.
    * @param {(token: string) => void} options.onrenew
    */
   constructor(options) {
@@ -113,7 +114,7 @@ export class SettingsView {
       const input = h("input", {
         id: `${id}-p${index}`,
         class: "code",
-        value: settings.parameters[name] ?? "",
+        value: Object.hasOwn(settings.parameters, name) ? settings.parameters[name] : "",
         placeholder: example === null ? "" : `e.g. ${example}`,
         spellcheck: "false",
         autocapitalize: "off",

@@ -14,6 +14,8 @@ import { isWorthARetry } from "./closing.js";
 const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 30_000;
 const MOST_ATTEMPTS = 20;
+/** One that ends sooner is as bad as one that never began. */
+const SHORTEST_GOOD = 5_000;
 
 export class Socket {
   /**
@@ -22,13 +24,15 @@ export class Socket {
    * @param {() => void} options.onchange
    * @param {(data: string | ArrayBuffer) => void} options.onframe
    * @param {(text: string) => void} options.onsent
+   * @param {(close: Close) => void} options.onend
    * @param {(name: string) => void} options.onrefused The browser does not even try.
    */
-  constructor({ getTarget, onchange, onframe, onsent, onrefused }) {
+  constructor({ getTarget, onchange, onframe, onsent, onend, onrefused }) {
     this.getTarget = getTarget;
     this.onchange = onchange;
     this.onframe = onframe;
     this.onsent = onsent;
+    this.onend = onend;
     this.onrefused = onrefused;
     /** @type {Phase} */
     this.phase = "idle";
@@ -39,6 +43,7 @@ export class Socket {
     this.attempts = 0;
     /** Milliseconds since the epoch. */
     this.retryAt = 0;
+    this.goodSince = Infinity;
     this.protocol = "";
     /** @type {WebSocket | null} */
     this.socket = null;
@@ -69,14 +74,14 @@ export class Socket {
 
   /** Ends everything, and tells nobody. */
   destroy() {
-    this.onchange = this.onframe = this.onsent = () => {};
+    this.onchange = this.onframe = this.onsent = this.onend = () => {};
     this.reconnects = false;
     this.disconnect();
   }
 
-  /** The connection is good: the next loss is a first one. */
+  /** The connection is good: if it stays so for a while, the next loss is a first one. */
   confirm() {
-    this.attempts = 0;
+    this.goodSince = performance.now();
   }
 
   /** @param {string} text */
@@ -126,6 +131,9 @@ export class Socket {
     this.socket = null;
     this.protocol = "";
     this.close = { code, reason, wasOpen, wasAsked: this.isAsked };
+    this.onend(this.close);
+    if (performance.now() - this.goodSince > SHORTEST_GOOD) this.attempts = 0;
+    this.goodSince = Infinity;
     const isRetried = this.reconnects && !this.isAsked && isWorthARetry(code);
     if (!isRetried || this.attempts >= MOST_ATTEMPTS) {
       this.change("idle");

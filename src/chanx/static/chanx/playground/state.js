@@ -8,7 +8,9 @@ import { isSecretName } from "./endpoints.js";
 
 const VERSION = 1;
 export const MOST_CONNECTIONS = 12;
+const MOST_ROWS = 100;
 const LONGEST_TEXT = 100_000;
+const LONGEST_SUBPROTOCOL = 40;
 const AUTH = ["session", "subprotocol", "message", "query"];
 
 /** Of this page: other sites on the same host have others. */
@@ -57,11 +59,10 @@ export function readSaved() {
   return { connections: [], hasKeys: true };
 }
 
-/** @param {Saved} saved */
+/** @param {Saved} saved With no secret in it. */
 export function writeSaved({ connections, hasKeys }) {
   try {
-    const kept = connections.map(withoutSecrets);
-    localStorage.setItem(KEY, JSON.stringify({ version: VERSION, connections: kept, hasKeys }));
+    localStorage.setItem(KEY, JSON.stringify({ version: VERSION, connections, hasKeys }));
   } catch {
     // Full or forbidden: the page works without it.
   }
@@ -79,7 +80,7 @@ function clean(raw) {
     parameters: toTexts(raw.parameters),
     query: (Array.isArray(raw.query) ? raw.query : [])
       .filter(Array.isArray)
-      .slice(0, 100)
+      .slice(0, MOST_ROWS)
       .map((/** @type {unknown[]} */ row) => [toText(row[0]), toText(row[1])]),
     auth: toAuth(raw.auth),
     subprotocols: toText(raw.subprotocols),
@@ -121,19 +122,36 @@ function toTexts(value) {
  * Returns what may be kept of settings.
  *
  * @param {Settings} settings
+ * @param {import("./secrets.js").Secrets} secrets
  * @returns {Settings}
  */
-export function withoutSecrets(settings) {
+export function withoutSecrets(settings, secrets) {
   const { parameters, query, drafts } = settings;
-  const isKept = (/** @type {[string, string]} */ [name]) => !isSecretName(name);
+  const isKept = (/** @type {[string, string]} */ [name, value]) =>
+    !isSecretName(name) && !secrets.areIn(value);
   return {
     ...settings,
     parameters: Object.fromEntries(Object.entries(parameters).filter(isKept)),
     query: query.filter(isKept),
+    subprotocols: mayKeepSubprotocols(settings.subprotocols) ? settings.subprotocols : "",
     drafts: Object.fromEntries(
-      Object.entries(drafts).filter(([, text]) => !showsToken(text) && text.length <= LONGEST_TEXT),
+      Object.entries(drafts).filter(
+        ([, text]) => !showsToken(text) && text.length <= LONGEST_TEXT && !secrets.areIn(text),
+      ),
     ),
   };
+}
+
+/**
+ * Tells whether none of the subprotocols looks like a token, or like the word before one.
+ *
+ * @param {string} subprotocols
+ */
+export function mayKeepSubprotocols(subprotocols) {
+  const all = subprotocols.split(",").map((each) => each.trim());
+  return all.every(
+    (each) => each.length <= LONGEST_SUBPROTOCOL && !isSecretName(each) && !each.startsWith("chanx.bearer."),
+  );
 }
 
 /**
@@ -154,23 +172,20 @@ export function readUrl(search) {
     const name = key.slice(2);
     if (!name || isSecretName(name)) continue;
     if (key.startsWith("p.")) parameters[name] = value;
-    if (key.startsWith("q.")) query.push([name, value]);
+    if (key.startsWith("q.") && query.length < MOST_ROWS) query.push([name, value]);
   }
-  return { endpoint, parameters, query, auth: toAuth(given.get("auth")) };
+  return { endpoint, parameters: toTexts(parameters), query, auth: toAuth(given.get("auth")) };
 }
 
 /**
  * Returns the query string, with its "?", that shows the first connection to others.
  *
- * @param {Settings} settings
+ * @param {Settings} settings As they are kept.
  */
-export function makeSearch(settings) {
-  const { endpoint, parameters, query, auth } = withoutSecrets(settings);
+export function makeSearch({ endpoint, parameters, query, auth }) {
   const made = new URLSearchParams({ endpoint });
   for (const [name, value] of Object.entries(parameters)) if (value) made.append(`p.${name}`, value);
-  for (const [name, value] of query) {
-    if (name && !isSecretName(name)) made.append(`q.${name}`, value);
-  }
+  for (const [name, value] of query) if (name) made.append(`q.${name}`, value);
   if (auth !== "session") made.append("auth", auth);
   return `?${made}`;
 }
