@@ -6,7 +6,7 @@
 help:
 	@echo 'make demo     set up .venv and start the example chat'
 	@echo 'make test     everything: lint, the suite on the oldest and the newest versions, coverage'
-	@echo 'make lint     ruff, mypy, pyright'
+	@echo 'make lint     ruff, mypy, pyright, tsc'
 	@echo 'make format   let ruff format the code and fix what it can'
 	@echo 'make bench    measure chanx beside its peers; CASE=name for one case, QUICK=1 for a smoke run'
 	@echo 'make faults   bring faults about at chanx and its peers; CASE=name for one case'

@@ -1,5 +1,5 @@
 // node check.cjs FOLDER FILE...: prints, for each file, a JSON array of what the official parser has
-// to say of it, in a line of its own. FOLDER is where scripts/asyncapi-parser has put the parser.
+// to say of it, in a line of its own. FOLDER is where scripts/node-tools has put the parser.
 "use strict";
 
 const { readFileSync } = require("node:fs");

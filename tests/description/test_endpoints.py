@@ -22,7 +22,9 @@ from tests.description import site
 from tests.description.site import (
     Consumer,
     DrawingConsumer,
+    GroupOutgoing,
     OldConsumer,
+    Outgoing,
     as_asgi,
     describe_routes,
 )
@@ -266,6 +268,33 @@ def test_messages_come_with_those_of_chanx_that_the_settings_bring() -> None:
     assert drawing.outgoing_is_complete
     assert drawing.needs_login
     assert drawing.subprotocols == ("chanx", "chanx.heartbeat")
+
+
+async def build_groups(self: Any) -> list[str]:
+    return ["all"]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "is_complete"),
+    [
+        ({}, False),
+        ({"OUTGOING_MESSAGE_SCHEMA": Outgoing}, True),
+        ({"OUTGOING_GROUP_MESSAGE_SCHEMA": GroupOutgoing}, False),
+        # What is sent to groups, and not listed, arrives too.
+        ({"OUTGOING_MESSAGE_SCHEMA": Outgoing, "groups": ["all"]}, False),
+        ({"OUTGOING_MESSAGE_SCHEMA": Outgoing, "build_groups": build_groups}, False),
+        (
+            {
+                "OUTGOING_MESSAGE_SCHEMA": Outgoing,
+                "OUTGOING_GROUP_MESSAGE_SCHEMA": GroupOutgoing,
+                "groups": ["all"],
+            },
+            True,
+        ),
+    ],
+)
+def test_whether_a_consumer_says_all_that_it_sends(attributes: Any, is_complete: bool) -> None:
+    assert describe_one(Consumer, **attributes).outgoing_is_complete is is_complete
 
 
 def test_messages_of_chanx_that_are_never_sent_are_left_out() -> None:

@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
+from django.contrib import auth
 from django.test import override_settings
 from rest_framework.authentication import (
     BaseAuthentication,
@@ -149,6 +151,14 @@ class Adding(ChanxWebsocketAuthenticator):
         return await super().authenticate(scope)
 
 
+class Asking(ChanxWebsocketAuthenticator):
+    """Asks Django's own function, whose name is the same."""
+
+    async def authenticate(self, scope: Any) -> AuthenticationResult:
+        user = await sync_to_async(auth.authenticate)(username="ann")
+        return AuthenticationResult(user is not None, 200, "OK")
+
+
 class Expiring(ChanxWebsocketAuthenticator):
     """Decides nothing."""
 
@@ -163,6 +173,7 @@ class Expiring(ChanxWebsocketAuthenticator):
         (ChanxWebsocketAuthenticator, None, True),
         (Expiring, None, True),
         (Adding, "Adding", True),
+        (Asking, "Asking", False),
         (Deciding, "Deciding", False),
     ],
 )

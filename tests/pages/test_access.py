@@ -1,5 +1,6 @@
 """Who gets in, and how much of the site's own configuration the pages put up with."""
 
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -85,12 +86,37 @@ def test_refusals_tell_nothing_whatever_the_method(url: str, method: str) -> Non
     assert b"AsyncAPI" not in response.content
 
 
+@override_settings(DEBUG=True)
+@pytest.mark.parametrize(
+    ("room", "page"),
+    [
+        ("reference", ""),
+        ("asyncapi", "asyncapi.json"),
+        ("playground", "websocket/"),
+        ("playground", "websocket-info/"),
+    ],
+)
+def test_each_may_be_included_alone(room: str, page: str) -> None:
+    module = ModuleType("alone")
+    module.urlpatterns = [path("docs/", include(f"chanx.{room}.urls"))]  # type: ignore[attr-defined]  # as Django reads it
+    with override_settings(ROOT_URLCONF=module):
+        assert Client().get(f"/docs/{page}").status_code == 200
+
+
+@override_settings(DEBUG=True)
+def test_yaml_is_offered_where_it_can_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert b"asyncapi.yaml" in Client().get(PAGES[0]).content
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert b"asyncapi.yaml" not in Client().get(PAGES[0]).content
+
+
 @override_settings(ROOT_URLCONF=__name__, LOGIN_URL="/login/")
 @pytest.mark.parametrize("url", PAGES)
 def test_whom_the_pages_do_not_know_may_log_in_first(url: str) -> None:
     client, url = Client(), f"/acme{url}"
-    response = client.get(url)
-    assert (response.status_code, response["Location"]) == (302, f"/login/?next={url}")
+    response = client.get(f"{url}?endpoint=a&p.b=c")
+    wanted = f"/login/?next={url}%3Fendpoint%3Da%26p.b%3Dc"  # links lead to where they should
+    assert (response.status_code, response["Location"]) == (302, wanted)
     assert client.post(url).status_code == 403
     client.force_login(User.objects.create_user("ann"))
     assert client.get(url).status_code == 403

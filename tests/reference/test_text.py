@@ -59,6 +59,14 @@ Last."""
     ]
 
 
+def test_items_keep_their_numbers() -> None:
+    blocks = parse_text("3. third\n4. fourth\n\n- none")
+    assert [each.start for each in blocks] == [3, None]
+    html = render_to_string("chanx/reference/blocks.html", {"blocks": blocks})
+    assert '<ol start="3"><li>third</li><li>fourth</li></ol>' in html
+    assert "<ul><li>none</li></ul>" in html
+
+
 @pytest.mark.parametrize("text", ["", "\n \n", "```\n```"])
 def test_nothing(text: str) -> None:
     assert parse_text(text) == ()

@@ -155,7 +155,7 @@ def test_what_it_says_of_endpoints() -> None:
         "Query parameters",
         "This consumer is not of chanx ( tests.description.site.PlainConsumer )",
         "Subprotocols: chanx , chanx.heartbeat",
-        "The consumer may send others",
+        "It may send others",
         "deprecated",
     ]:
         assert part in text

@@ -156,8 +156,7 @@ class _Writer:
             }
             if action == "send" and not endpoint.outgoing_is_complete:
                 operation["description"] = (
-                    "The consumer may send more: it does not say what it sends to the client "
-                    "directly."
+                    "The consumer may send more: it does not list all that it sends."
                 )
             if endpoint.tags:
                 operation["tags"] = [{"name": tag} for tag in endpoint.tags]

@@ -79,7 +79,8 @@ class Endpoint:
 
     ``consumer``: its class, as a dotted path. ``is_described``: False for consumers that are not of
     chanx, of which nothing is known but where they are. ``outgoing_is_complete``: the consumer says
-    what it sends directly; otherwise it may send more than is listed.
+    what it sends directly, and what to groups if it joins any; otherwise it may send more than is
+    listed.
     """
 
     name: str
@@ -247,7 +248,7 @@ class _Draft:
             security=security,
             needs_login=refuses_anonymous,
             subprotocols=(PROTOCOL, HEARTBEAT) if has_heartbeat else (PROTOCOL,),
-            outgoing_is_complete=getattr(consumer, "OUTGOING_MESSAGE_SCHEMA", None) is not None,
+            outgoing_is_complete=_says_all(consumer),
         )
         # Without transports no token is taken, and "message" is there for nothing else.
         takes_tokens = bool(options.token_transports) and (
@@ -255,6 +256,17 @@ class _Draft:
             or any(scheme.kind == "token" for scheme in security)
         )
         self.messages = list(_list_messages(consumer, options, takes_tokens=takes_tokens))
+
+
+def _says_all(consumer: Any) -> bool:
+    """Tell whether a consumer lists all that it sends: to its client, and to groups it joins."""
+    base = AsyncJsonWebsocketConsumer
+    if getattr(consumer, "OUTGOING_MESSAGE_SCHEMA", None) is None:
+        return False
+    joins_groups = (
+        getattr(consumer, "groups", None) or consumer.build_groups is not base.build_groups
+    )
+    return not joins_groups or getattr(consumer, "OUTGOING_GROUP_MESSAGE_SCHEMA", None) is not None
 
 
 def _get_transports(options: Options) -> tuple[str, ...]:

@@ -64,9 +64,16 @@ def describe_authenticator(
     ]
     if not overrides:
         return None, True
-    codes = [getattr(inspect.unwrap(each), "__code__", None) for each in overrides]
-    asks_classes = any(name in code.co_names for code in codes if code for name in _DECIDING)
-    return _describe_custom(authenticator_class), asks_classes
+    return _describe_custom(authenticator_class), any(map(_calls_base, overrides))
+
+
+def _calls_base(method: Any) -> bool:
+    """Tell whether a method names its base, and one of the methods that decide."""
+    code = getattr(inspect.unwrap(method), "__code__", None)
+    names = set(code.co_names) if code else set()
+    # Others have methods of these names, too: django.contrib.auth.authenticate().
+    bases = {"super", *(cls.__name__ for cls in ChanxWebsocketAuthenticator.__mro__[:-1])}
+    return bool(names & bases) and bool(names & set(_DECIDING))
 
 
 def describe_security(

@@ -22,7 +22,7 @@ from chanx.generic.handshake_view import (
     has_queryset,
     is_queryset,
 )
-from chanx.generic.setting_problems import find_bad_names, find_bad_settings
+from chanx.generic.setting_problems import DOCUMENTATION, find_bad_names, find_bad_settings
 from chanx.integrations.credentials import TOKEN_TRANSPORTS
 from chanx.integrations.origin import ANY_ORIGIN, find_bad_origins
 from chanx.messages.base import (
@@ -37,7 +37,7 @@ from chanx.settings import chanx_settings
 __all__ = [
     "ConsumerProblem",
     "check_consumer",
-    "check_settings_for_limits",
+    "check_settings_of_sockets",
     "find_deployment_problems",
     "find_problems",
     "warn_without_app",
@@ -90,10 +90,11 @@ def warn_without_app() -> None:
         )
 
 
-def check_settings_for_limits() -> None:
+def check_settings_of_sockets() -> None:
     """Raise ImproperlyConfigured for a setting that would fail every handshake."""
     for name, problem in find_bad_settings(chanx_settings.user_settings):
-        raise ImproperlyConfigured(f"CHANX[{name!r}] {problem}")
+        if name not in DOCUMENTATION:
+            raise ImproperlyConfigured(f"CHANX[{name!r}] {problem}")
 
 
 def find_problems(consumer: Any) -> Iterator[ConsumerProblem]:

@@ -5,12 +5,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from django.utils.functional import Promise
+
 from chanx.engine.limits import CLASS_LIMITS, PROCESS_LIMITS, find_bad_limits
 from chanx.integrations.credentials import TOKEN_TRANSPORTS
 from chanx.integrations.origin import find_bad_origins
 from chanx.settings import DEFAULTS
 
-__all__ = ["find_bad_names", "find_bad_settings", "is_websocket_url"]
+__all__ = ["DOCUMENTATION", "find_bad_names", "find_bad_settings", "is_websocket_url"]
 
 _URL: Final = 'the URL of a WebSocket server, like "wss://example.com"'
 _HOST: Final = re.compile(r"([\w.~-]+|\[[0-9a-fA-F:.]+\])(:\d+)?")
@@ -20,6 +22,19 @@ _CHOICES: Final = {
     "RECHECK_ON": tuple(DEFAULTS["RECHECK_ON"]),
 }
 """What the settings that are lists of names may hold."""
+
+DOCUMENTATION: Final = frozenset(
+    {
+        "ASYNCAPI_DESCRIPTION",
+        "ASYNCAPI_HOOK",
+        "ASYNCAPI_SERVERS",
+        "ASYNCAPI_TITLE",
+        "ASYNCAPI_VERSION",
+        "DOCUMENTATION_PERMISSIONS",
+        "WEBSOCKET_BASE_URL",
+    }
+)
+"""Settings that no socket needs."""
 
 
 def find_bad_settings(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -32,7 +47,7 @@ def find_bad_settings(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield name, f"is {value!r}, but must be True or False"
         elif name == "MESSAGE_ACTION_KEY" and not (isinstance(value, str) and value):
             yield name, f"is {value!r}, but must be a string that is not empty"
-        elif name in _TEXTS and not isinstance(value, str):
+        elif name in _TEXTS and not isinstance(value, str | Promise):
             yield name, f"is {value!r}, but must be a string"
         elif name == "ASYNCAPI_SERVERS":
             if not (isinstance(value, dict) and all(map(_is_text, (*value, *value.values())))):
@@ -42,7 +57,7 @@ def find_bad_settings(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                     if not is_websocket_url(url):
                         yield name, f"has {url!r} for {key!r}, but must have {_URL}"
         elif name == "WEBSOCKET_BASE_URL":
-            if not is_websocket_url(value):
+            if value != "" and not is_websocket_url(value):
                 yield name, f"is {value!r}, but must be {_URL}"
         elif name == "ASYNCAPI_HOOK":
             if not (value is None or callable(value) or _is_text(value)):

@@ -27,7 +27,7 @@ from chanx.generic.handshake_view import is_queryset
 from chanx.generic.plan import get_plan, is_handler_name
 from chanx.generic.problems import (
     check_consumer,
-    check_settings_for_limits,
+    check_settings_of_sockets,
     warn_without_app,
 )
 from chanx.integrations.lanes import lanes
@@ -153,7 +153,7 @@ class AsyncJsonWebsocketConsumer(ChannelsAsyncJsonWebsocketConsumer, ABC, Generi
         ``validate_configuration`` does, and when "chanx" is not in INSTALLED_APPS.
         """
         check_consumer(cls)
-        check_settings_for_limits()
+        check_settings_of_sockets()
         warn_without_app()
         _make_authenticator(cls).validate_configuration()
         return super().as_asgi(**initkwargs)

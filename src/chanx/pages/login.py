@@ -21,5 +21,5 @@ def get_login_url(request: HttpRequest) -> str | None:
         except (NoReverseMatch, Resolver404):
             continue
         separator = "&" if parts.query else "?"
-        return f"{url}{separator}next={quote(request.path)}"
+        return f"{url}{separator}next={quote(request.get_full_path())}"
     return None

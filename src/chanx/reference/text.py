@@ -11,7 +11,7 @@ from typing import Final, Literal
 __all__ = ["Block", "Span", "parse_spans", "parse_text"]
 
 _CODE: Final = re.compile(r"(?<!`)(`{1,2})(?!`)(.+?)(?<!`)\1(?!`)")
-_ITEM: Final = re.compile(r"(?:[-*+]|\d{1,3}[.)])\s+(?=\S)")
+_ITEM: Final = re.compile(r"(?:[-*+]|(\d{1,3})[.)])\s+(?=\S)")
 _FENCE: Final = "```"
 
 
@@ -27,11 +27,14 @@ class Span:
 class Block:
     """A part of a text. ``lines``: one for a paragraph, one an item for a list.
 
+    ``start``: the number of the first item, where items have numbers.
+
     The only line of "code" is all of its text, with its own ends of lines.
     """
 
     kind: Literal["paragraph", "list", "code"]
     lines: tuple[tuple[Span, ...], ...]
+    start: int | None = None
 
 
 def parse_spans(text: str) -> tuple[Span, ...]:
@@ -78,7 +81,8 @@ def _make_block(lines: list[str]) -> Block:
     if all(line.startswith("    ") for line in lines):
         return _make_code(lines)
     lines = [line.strip() for line in lines]
-    if not _ITEM.match(lines[0]):
+    first = _ITEM.match(lines[0])
+    if not first:
         return Block("paragraph", (parse_spans(" ".join(lines)),))
     items: list[str] = []
     for line in lines:
@@ -86,7 +90,8 @@ def _make_block(lines: list[str]) -> Block:
             items.append(line[match.end() :])
         else:
             items[-1] += f" {line}"
-    return Block("list", tuple(parse_spans(item) for item in items))
+    start = int(first[1]) if first[1] else None
+    return Block("list", tuple(parse_spans(item) for item in items), start)
 
 
 def _make_code(lines: list[str]) -> Block:

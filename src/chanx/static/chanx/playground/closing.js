@@ -36,14 +36,6 @@ const STATUSES = {
   503: "Unavailable",
 };
 
-/** @type {Record<number, string>} For codes of which the page's data has nothing. */
-const MEANINGS = {
-  1000: "The connection ended as it should.",
-  1001: "The server stops, or the page was left.",
-  1005: "The server closed the connection and gave no code.",
-  1006: "The connection was lost without a word: the server died, or the network did.",
-};
-
 const RETRIED = new Set([1001, 1005, 1006, 1011, 1012, 1013, 1014, 4408, 4429, 4500, 4503]);
 
 /** @param {number} code */
@@ -64,7 +56,7 @@ export function getCodeName(code) {
  */
 export function explainClose({ code, wasAsked }, meanings) {
   if (wasAsked) return "You closed it.";
-  const found = meanings[String(code)] ?? MEANINGS[code];
+  const found = meanings[String(code)];
   if (found) return found;
   if (code >= 4000) return "A code of this application’s own.";
   return code >= 3000 ? "A code that a library or framework has registered." : "";
