@@ -26,10 +26,13 @@ def show_two_connections(page: Any, demo: Demo) -> None:
     bob.use_token(demo.get_token("bob"))
     bob.click("Connect")
     bob.wait_for_status("Connected")
-    alice.say("Does it work?")
-    bob.wait_for_frame("received", "Does it work?")
+    alice.root.get_by_label("Message", exact=True).select_option("ChatMessage")
+    alice.root.get_by_label("text", exact=True).fill("Does it work?")
+    alice.click("Send")
+    bob.wait_for_frame("received", "Does it work?").locator("summary").click()
     bob.say("It does.")
-    alice.wait_for_frame("received", "It does.").locator("summary").click()
+    alice.wait_for_frame("received", "It does.")
+    page.evaluate("scrollTo(0, 0)")
 
 
 def take(browser: Any, demo: Demo, folder: Path) -> None:

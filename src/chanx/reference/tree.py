@@ -84,14 +84,10 @@ class Trees:
         return rows
 
     def make_fields(self, schema: Schema) -> tuple[Row, ...]:
-        """Return the rows of a schema that is no definition."""
+        """Return the rows of a schema that is no definition and refers to none."""
         self._left = self._size
         self._is_received = False
-        stack: tuple[str, ...] = ()
-        if (reference := get_reference(schema)) is not None:
-            stack = (reference,)
-            schema = self._definitions.get(reference, {})
-        return self._make_children(schema, stack, 0)[0]
+        return self._make_children(schema, (), 0)[0]
 
     def _make_row(
         self,

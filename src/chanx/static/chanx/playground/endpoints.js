@@ -53,11 +53,11 @@ function matches({ schema }, value) {
 }
 
 /**
- * Returns the path, with empty parameters as "{name}", and cut into parts to be shown.
+ * Returns the path in parts, with empty parameters as "{name}".
  *
  * @param {Endpoint} endpoint
  * @param {Record<string, string>} values
- * @returns {{path: string, parts: {text: string, isFilled: boolean, name: string | null}[]}}
+ * @returns {{text: string, isFilled: boolean, name: string | null}[]}
  */
 export function fillPath(endpoint, values) {
   const known = new Map(endpoint.parameters.map((each) => [each.name, each]));
@@ -72,7 +72,7 @@ export function fillPath(endpoint, values) {
       name: parameter.name,
     };
   });
-  return { path: parts.map((part) => part.text).join(""), parts };
+  return parts;
 }
 
 /**
@@ -108,20 +108,18 @@ export function makeQuery(rows) {
  * Returns the query parameters that the endpoint says it takes.
  *
  * @param {Endpoint} endpoint
- * @param {Record<string, Schema>} definitions
  * @returns {{name: string, description: string, isNeeded: boolean, choices: string[], hint: string}[]}
  */
-export function getQueryParameters(endpoint, definitions) {
-  const schema = dereference(endpoint.query ?? {}, definitions);
+export function getQueryParameters(endpoint) {
+  const schema = endpoint.query ?? {};
   const required = Array.isArray(schema["required"]) ? schema["required"] : [];
   return Object.entries(schema["properties"] ?? {}).map(([name, property]) => {
-    const own = dereference(property, definitions);
-    const fallback = "default" in property ? property.default : own["default"];
+    const fallback = property.default;
     return {
       name,
-      description: String(property.description ?? own["description"] ?? ""),
+      description: String(property.description ?? ""),
       isNeeded: required.includes(name),
-      choices: getChoices(property, definitions),
+      choices: getChoices(property),
       hint: fallback === undefined || fallback === null ? "" : String(fallback),
     };
   });
@@ -131,22 +129,10 @@ export function getQueryParameters(endpoint, definitions) {
  * Returns what an enumeration, or a part of a union that is one, allows.
  *
  * @param {Schema} schema
- * @param {Record<string, Schema>} definitions
  * @returns {string[]}
  */
-function getChoices(schema, definitions) {
-  const own = dereference(schema, definitions);
-  if (Array.isArray(own["enum"])) return own["enum"].map(String);
-  const parts = Array.isArray(own["anyOf"]) ? own["anyOf"] : Array.isArray(own["allOf"]) ? own["allOf"] : [];
-  return parts.flatMap((part) => getChoices(part, definitions));
-}
-
-/**
- * @param {Schema} schema
- * @param {Record<string, Schema>} definitions
- * @returns {Schema}
- */
-function dereference(schema, definitions) {
-  const name = String(schema["$ref"] ?? "").replace("#/$defs/", "");
-  return definitions[name] ?? schema;
+function getChoices(schema) {
+  if (Array.isArray(schema["enum"])) return schema["enum"].map(String);
+  const parts = schema["anyOf"] ?? schema["allOf"];
+  return Array.isArray(parts) ? parts.flatMap((part) => getChoices(part)) : [];
 }

@@ -107,7 +107,7 @@ export class Field {
  * @param {boolean} isWrong
  * @param {string} describedBy
  */
-export function setDescription(control, isWrong, describedBy) {
+function setDescription(control, isWrong, describedBy) {
   if (describedBy) control.setAttribute("aria-describedby", describedBy);
   else control.removeAttribute("aria-describedby");
   if (isWrong) control.setAttribute("aria-invalid", "true");

@@ -32,8 +32,7 @@ export class NullableField extends Field {
       "aria-label": `Send null for ${options.label}`,
       onchange: () => this.toggle(),
     });
-    this.word = h("code", { class: "form-null" }, "null");
-    this.element = h("div", { class: "form-nullable" }, this.word);
+    this.element = h("div", { class: "form-nullable" });
     if (options.value !== null) this.open(options.value);
     this.show();
   }
@@ -63,9 +62,7 @@ export class NullableField extends Field {
   }
 
   show() {
-    const isNull = this.check.checked;
-    this.word.hidden = !isNull;
-    if (this.inner) this.inner.element.hidden = isNull;
+    if (this.inner) this.inner.element.hidden = this.check.checked;
     this.control = this.inner?.control ?? null;
   }
 

@@ -200,7 +200,7 @@ export class Panel {
     /** @type {[string, string][]} */
     const rows = isShown ? this.getKept().query : [...query];
     if (auth === "query" && token && !isShown) rows.push([getTokenParameter(this.view.endpoint), token]);
-    const { parts } = isShown ? this.getShownPath() : this.view.getPath();
+    const parts = isShown ? this.getShownPath() : this.view.getPath();
     const path = parts.map((part) => part.text).join("");
     const url = this.data.server + path + makeQuery(rows);
     return isShown ? this.secrets.mask(url) : url;
@@ -208,11 +208,10 @@ export class Panel {
 
   /** Returns the path in parts, with no secret in it. */
   getShownPath() {
-    const parts = this.view.getPath().parts.map((part) => ({
+    return this.view.getPath().map((part) => ({
       ...part,
       text: part.name !== null && part.isFilled && isSecretName(part.name) ? MASK : part.text,
     }));
-    return { parts };
   }
 
   getContext() {
@@ -345,7 +344,7 @@ export class Panel {
   }
 
   showAddress() {
-    const { parts } = this.getShownPath();
+    const parts = this.getShownPath();
     const rest = makeQuery(this.getKept().query);
     this.url.replaceChildren();
     append(

@@ -44,7 +44,7 @@ export function nameType(type) {
 }
 
 /** @param {string} format */
-export function nameFormat(format) {
+function nameFormat(format) {
   const [name, example] = take(FORMATS, format) ?? [`a text of the format ${format}`];
   return example ? `${name}, like ${example}` : name;
 }

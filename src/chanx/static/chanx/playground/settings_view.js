@@ -162,8 +162,8 @@ export class SettingsView {
   }
 
   renderQuery() {
-    const { settings, data, onchange } = this.options;
-    const declared = getQueryParameters(this.endpoint, data.definitions);
+    const { settings, onchange } = this.options;
+    const declared = getQueryParameters(this.endpoint);
     this.query.replaceChildren();
     declared.forEach(({ name, description, isNeeded, hint, choices }, index) => {
       const found = settings.query.find((each) => each[0] === name);
