@@ -313,7 +313,8 @@ async def test_what_was_missed_while_redis_was_away_is_found_out_when_it_is_back
                 await asyncio.to_thread(process.wait_for, line)
                 if kind == "core":
                     assert await asyncio.to_thread(process.wait) == 0
-                assert (await client.ask("ping"))["action"] == "pong"  # nobody has told
+                # Nobody has told. That the client is in until Redis is back is no promise: all
+                # are asked again, at a time of chance, after the process has begun to listen.
                 mortal_redis.restart()
                 _, code = await client.receive_until_closed()
             assert code == 4401
