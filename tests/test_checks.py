@@ -175,7 +175,7 @@ def test_bad_settings_of_the_documentation_are_named(name: str, value: Any, text
         {"ASYNCAPI_HOOK": f"{__name__}.changes_nothing", "ASYNCAPI_SERVERS": {"a": "ws://a:80/b"}},
         {"ASYNCAPI_HOOK": changes_nothing, "WEBSOCKET_BASE_URL": "wss://example.com/sockets"},
         {"DOCUMENTATION_PERMISSIONS": []},
-        {"WEBSOCKET_BASE_URL": "", "ASYNCAPI_TITLE": gettext_lazy("Chat")},
+        {"ASYNCAPI_TITLE": gettext_lazy("Chat")},
         {"DOCUMENTATION_PERMISSIONS": ["rest_framework.permissions.IsAdminUser", IsAuthenticated]},
         {"DOCUMENTATION_PERMISSIONS": [IsAuthenticated & ~IsAdminUser]},
     ],

@@ -57,7 +57,7 @@ def find_bad_settings(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                     if not is_websocket_url(url):
                         yield name, f"has {url!r} for {key!r}, but must have {_URL}"
         elif name == "WEBSOCKET_BASE_URL":
-            if value != "" and not is_websocket_url(value):
+            if not is_websocket_url(value):
                 yield name, f"is {value!r}, but must be {_URL}"
         elif name == "ASYNCAPI_HOOK":
             if not (value is None or callable(value) or _is_text(value)):
