@@ -1,10 +1,8 @@
 """System checks: what ``manage.py check`` says of consumers and settings."""
 
-import importlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
-from channels.routing import get_default_application
 from django.apps import AppConfig, apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
@@ -20,7 +18,7 @@ from chanx.generic.problems import (
 )
 from chanx.generic.setting_problems import find_bad_settings
 from chanx.generic.websocket import AsyncJsonWebsocketConsumer
-from chanx.integrations.causes import describe_cause
+from chanx.integrations.application import get_application_name, load_application
 from chanx.integrations.discovery import get_routes
 from chanx.integrations.origin import ANY_ORIGIN
 from chanx.settings import DEFAULTS, chanx_settings
@@ -130,15 +128,19 @@ def check_consumers(
     app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
     """Report what is wrong with the consumers that ASGI_APPLICATION reaches."""
-    if not _get_name():
+    if not get_application_name():
         return []
     try:
-        application = get_default_application()
+        application = load_application()
     except ImproperlyConfigured as error:
-        return [_make_import_error(_find_cause(error))]
-    except Exception as error:
-        # The module runs the site's code, and as_asgi() raises for consumers that cannot work.
-        return [_make_import_error(error)]
+        return [
+            Error(
+                f"{error}",
+                hint="Correct what the message names; then the consumers behind it are checked "
+                "too.",
+                id="chanx.E012",
+            )
+        ]
     return [
         message
         for consumer in _get_consumers(application)
@@ -153,8 +155,8 @@ def check_deployment(
     """Report what is fit for development only, in settings and consumers."""
     messages = list(_check_deployed_settings())
     try:
-        application = get_default_application() if _get_name() else None
-    except Exception:  # which check_consumers() reports
+        application = load_application() if get_application_name() else None
+    except ImproperlyConfigured:  # which check_consumers() reports
         return messages
     for consumer in _get_consumers(application) if application else ():
         messages += _describe(consumer, find_deployment_problems(consumer))
@@ -201,25 +203,3 @@ def _describe(consumer: Any, problems: Iterable[ConsumerProblem]) -> Iterator[Ch
         kind = Error if problem.is_error else Warning
         text = f"{consumer.__name__}.{problem.attribute} {problem.text}."
         yield kind(text, hint=f"{problem.fix}.", obj=consumer, id=f"chanx.{problem.id}")
-
-
-def _get_name() -> str:
-    return str(getattr(settings, "ASGI_APPLICATION", None) or "")
-
-
-def _find_cause(error: ImproperlyConfigured) -> Exception:
-    """Return what Channels' "Cannot import ASGI_APPLICATION module" hides."""
-    module = _get_name().rpartition(".")[0]
-    try:
-        importlib.import_module(module)
-    except Exception as cause:
-        return cause
-    return error
-
-
-def _make_import_error(error: Exception) -> CheckMessage:
-    return Error(
-        f"ASGI_APPLICATION {_get_name()!r} cannot be loaded: {describe_cause(error)}",
-        hint="Correct what the message names; then the consumers behind it are checked too.",
-        id="chanx.E012",
-    )

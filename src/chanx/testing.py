@@ -13,12 +13,12 @@ from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
 from asgiref.testing import ApplicationCommunicator
-from channels.routing import get_default_application
 from django.core.exceptions import ImproperlyConfigured
 from django.test import TransactionTestCase
 
 from chanx.engine.codec import get_decoder, get_encoder
 from chanx.engine.drain import undrain
+from chanx.integrations.application import load_application
 from chanx.integrations.credentials import make_bearer_subprotocol
 from chanx.integrations.discovery import get_websocket_application
 from chanx.integrations.observer import SCOPE_KEY, ConnectionObserver
@@ -361,7 +361,7 @@ class WebsocketTestCase(TransactionTestCase):
 
     def _find_application(self) -> Any:
         try:
-            application = get_websocket_application(get_default_application())
+            application = get_websocket_application(load_application())
         except ImproperlyConfigured as error:
             raise ValueError(f"{type(self).__name__} has no router, and {error}") from error
         if application is None:

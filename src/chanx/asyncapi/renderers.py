@@ -7,13 +7,15 @@ from typing import Any, Final
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.functional import Promise
 
+from chanx.asyncapi.document import ASYNCAPI_VERSION
+
 __all__ = ["CONTENT_TYPES", "FORMATS", "render_json", "render_yaml"]
 
 Document = Mapping[str, Any]
 
 CONTENT_TYPES: Final = {
-    "json": "application/vnd.aai.asyncapi+json; version=3.0.0",
-    "yaml": "application/vnd.aai.asyncapi+yaml; version=3.0.0",
+    each: f"application/vnd.aai.asyncapi+{each}; version={ASYNCAPI_VERSION}"
+    for each in ("json", "yaml")
 }
 """The media types that the specification of AsyncAPI suggests."""
 

@@ -9,9 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from channels.routing import get_default_application
-from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
 from rest_framework.settings import api_settings
 
 from chanx.description.hooks import Documentation, get_documentation
@@ -35,7 +32,7 @@ from chanx.engine.aliases import KeyNames
 from chanx.generic.plan import Options, get_plan
 from chanx.generic.subprotocols import HEARTBEAT, PROTOCOL
 from chanx.generic.websocket import AsyncJsonWebsocketConsumer
-from chanx.integrations.causes import describe_cause
+from chanx.integrations.application import load_application
 from chanx.integrations.discovery import PathParameter, Route, get_routes
 from chanx.messages.base import get_actions
 from chanx.messages.incoming import AuthenticateMessage, PingMessage
@@ -139,21 +136,7 @@ def describe_site() -> Description:
 
     Raises ImproperlyConfigured, with the cause, when the application cannot be imported.
     """
-    path = getattr(settings, "ASGI_APPLICATION", None)
-    if not path:
-        raise ImproperlyConfigured(
-            "ASGI_APPLICATION is not set, so there are no routes to describe: name the "
-            "application in Django's settings"
-        )
-    try:
-        application = get_default_application()
-    except Exception as error:
-        # Channels says of any ImportError inside the module that it cannot import the module.
-        cause = error.__context__ if isinstance(error, ImproperlyConfigured) else None
-        raise ImproperlyConfigured(
-            f"ASGI_APPLICATION {path!r} cannot be loaded: {describe_cause(cause or error)}"
-        ) from error
-    return describe(application)
+    return describe(load_application())
 
 
 def describe(application: Any) -> Description:

@@ -1,4 +1,4 @@
-"""Where in the site's code an import failed."""
+"""Applications that cannot be imported, and where in the site's code that failed."""
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -7,7 +7,7 @@ from django.utils.module_loading import import_string
 
 from chanx.checks import check_consumers
 from chanx.description.endpoints import describe_site
-from chanx.integrations.causes import describe_cause
+from chanx.integrations.application import describe_cause
 
 BROKEN = "tests.description.broken_site.application"
 PLACE = "(tests.description.broken_site, line 3)"
@@ -39,3 +39,8 @@ def test_library_is_not_named() -> None:
 
 def test_exception_that_was_not_raised_has_no_line() -> None:
     assert describe_cause(ValueError("It is so")) == "It is so"
+
+
+def test_name_alone_is_no_reason() -> None:
+    assert describe_cause(KeyError("SECRET")) == "KeyError: 'SECRET'"
+    assert describe_cause(RuntimeError()) == "RuntimeError"
