@@ -12,9 +12,11 @@ from tests.examples.demo import Demo
 from tests.live.processes import Server
 from tests.playground.form_page import serve_form_page
 
-__all__ = ["PATH", "Card", "OpenPage", "Play", "read_export"]
+__all__ = ["PATH", "SAVE", "Card", "OpenPage", "Play", "read_export"]
 
 PATH = "/chanx/playground/websocket/"
+SAVE = "dispatchEvent(new Event('pagehide'))"
+"""Has a page save at once what it keeps."""
 AUTHENTICATED = json.dumps(
     {"action": "authentication", "payload": {"status_code": 200, "status_text": "OK", "data": {}}}
 )

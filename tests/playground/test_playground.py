@@ -9,7 +9,7 @@ import pytest
 
 from tests.browser import find_barriers
 from tests.examples.demo import Demo
-from tests.playground.conftest import PATH, Card, OpenPage, read_export
+from tests.playground.conftest import PATH, SAVE, Card, OpenPage, read_export
 
 pytestmark = [pytest.mark.browser, pytest.mark.live]
 
@@ -249,7 +249,7 @@ def test_the_token_is_not_in_the_page_while_it_is_used(chat: Demo, open_page: Op
     card.use_token(token)
     card.connect()
     card.wait_for_status("Connected")
-    page.evaluate("dispatchEvent(new Event('pagehide'))")
+    page.evaluate(SAVE)
     assert token not in page.content()
     assert token not in page.url
     assert token not in page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])")

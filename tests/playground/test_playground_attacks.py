@@ -8,7 +8,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from tests.live.processes import Server
-from tests.playground.conftest import BY_NAME, PATH, Card, OpenPage, Play, read_export
+from tests.playground.conftest import BY_NAME, PATH, SAVE, Card, OpenPage, Play, read_export
 
 pytestmark = [pytest.mark.browser, pytest.mark.live]
 
@@ -17,7 +17,7 @@ TOKEN = 'JWT tök"en/of+mine & 0123456789'
 
 def look(page: Any) -> str:
     """Return all that the page shows and keeps, with what live regions have said."""
-    page.evaluate("dispatchEvent(new Event('pagehide'))")
+    page.evaluate(SAVE)
     kept = page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])")
     return str(page.url + page.content() + kept)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.playground.conftest import Card, Play, read_export
+from tests.playground.conftest import SAVE, Card, Play, read_export
 
 pytestmark = [pytest.mark.browser, pytest.mark.live]
 
@@ -133,7 +133,7 @@ def test_a_token_in_the_query_string_is_shown_nowhere(play: Play) -> None:
     card, _ = play(lambda socket: urls.append(socket.url), prepare=prepare)
     card.wait_for_status("Connected")
     assert urls[0].endswith("/ws/drawings/x/?token=of-the-query")
-    card.root.page.evaluate("dispatchEvent(new Event('pagehide'))")
+    card.root.page.evaluate(SAVE)
     assert "of-the-query" not in card.root.page.content()
     assert "of-the-query" not in card.root.page.url
     assert "of-the-query" not in card.root.page.evaluate("JSON.stringify({...localStorage})")

@@ -6,7 +6,7 @@ import pytest
 
 from tests.browser import find_barriers
 from tests.live.processes import Server
-from tests.playground.conftest import PATH, Card, OpenPage
+from tests.playground.conftest import PATH, SAVE, Card, OpenPage
 
 pytestmark = [pytest.mark.browser, pytest.mark.live]
 
@@ -103,22 +103,43 @@ def test_secrets_in_urls_are_not_taken(url: str, open_page: OpenPage) -> None:
         ' "{"}}]}',
     ],
 )
-def test_what_was_stored_may_be_anything(url: str, open_page: OpenPage, stored: str) -> None:
+@pytest.mark.parametrize("storage", ["localStorage", "sessionStorage"])
+def test_what_was_stored_may_be_anything(
+    url: str, open_page: OpenPage, stored: str, storage: str
+) -> None:
     page = open_page(url)
     page.goto("about:blank")
-    page.add_init_script(f"localStorage.setItem('chanx.playground.{PATH}', {stored!r})")
+    page.add_init_script(f"{storage}.setItem('chanx.playground.{PATH}', {stored!r})")
     page.goto(url)
     assert Card(page).status.inner_text() == "Not connected"
 
 
-def test_without_storage_it_works(url: str, open_page: OpenPage) -> None:
+@pytest.mark.parametrize("missing", [["localStorage"], ["localStorage", "sessionStorage"]])
+def test_without_storage_it_works(url: str, open_page: OpenPage, missing: list[str]) -> None:
     page = open_page(url)
     page.goto("about:blank")
-    page.add_init_script(
-        "Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('no') }})"
-    )
+    for storage in missing:
+        page.add_init_script(
+            f"Object.defineProperty(window, '{storage}', "
+            "{get() { throw new DOMException('no') }})"
+        )
     page.goto(url)
     assert Card(page).status.inner_text() == "Not connected"
+
+
+def test_each_tab_keeps_what_is_its_own(url: str, open_page: OpenPage) -> None:
+    first = open_page(url)
+    Card(first).root.get_by_label("Endpoint").select_option("größe ändern")
+    Card(first).root.get_by_label("Reconnect").check()
+    first.evaluate(SAVE)
+    second = first.context.new_page()
+    second.goto(url)
+    # A new one begins with what was kept last.
+    assert Card(second).root.get_by_label("Reconnect").is_checked()
+    Card(second).root.get_by_label("Reconnect").uncheck()
+    second.evaluate(SAVE)
+    first.reload()
+    assert Card(first).root.get_by_label("Reconnect").is_checked()
 
 
 def test_query_parameters_say_what_is_allowed(url: str, open_page: OpenPage) -> None:

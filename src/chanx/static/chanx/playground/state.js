@@ -1,5 +1,5 @@
-// What is kept: the first connection in the URL, all of them in local storage. Tokens are in
-// neither, nor is anything whose name says that it may be a secret.
+// What is kept: the first connection in the URL, all of them in the storages. Tokens are in
+// none of them, nor is anything whose name says that it may be a secret.
 
 import { showsToken } from "./credentials.js";
 import { isSecretName } from "./endpoints.js";
@@ -15,6 +15,9 @@ const AUTH = ["session", "subprotocol", "message", "query"];
 
 /** Of this page: other sites on the same host have others. */
 const KEY = `chanx.playground.${location.pathname}`;
+
+/** A tab's own, which its reload finds, and what a new tab begins with. */
+const STORAGES = /** @type {const} */ (["sessionStorage", "localStorage"]);
 
 /**
  * Returns settings with nothing chosen.
@@ -45,8 +48,16 @@ export function makeSettings() {
  * @returns {Saved}
  */
 export function readSaved() {
+  return readFrom("sessionStorage") ?? readFrom("localStorage") ?? { connections: [], hasKeys: true };
+}
+
+/**
+ * @param {typeof STORAGES[number]} storage
+ * @returns {Saved | null}
+ */
+function readFrom(storage) {
   try {
-    const saved = JSON.parse(localStorage.getItem(KEY) ?? "null");
+    const saved = JSON.parse(window[storage].getItem(KEY) ?? "null");
     if (saved?.version === VERSION && Array.isArray(saved.connections)) {
       return {
         connections: saved.connections.slice(0, MOST_CONNECTIONS).map(clean),
@@ -56,15 +67,18 @@ export function readSaved() {
   } catch {
     // The browser gives no storage, or something else was stored.
   }
-  return { connections: [], hasKeys: true };
+  return null;
 }
 
 /** @param {Saved} saved With no secret in it. */
 export function writeSaved({ connections, hasKeys }) {
-  try {
-    localStorage.setItem(KEY, JSON.stringify({ version: VERSION, connections, hasKeys }));
-  } catch {
-    // Full or forbidden: the page works without it.
+  const text = JSON.stringify({ version: VERSION, connections, hasKeys });
+  for (const storage of STORAGES) {
+    try {
+      window[storage].setItem(KEY, text);
+    } catch {
+      // Full or forbidden: the page works without it.
+    }
   }
 }
 
