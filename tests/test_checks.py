@@ -18,6 +18,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.test import override_settings
+from django.urls import path as django_path
 from django.utils.translation import gettext_lazy
 from pydantic import BaseModel, Field, JsonValue, create_model
 from rest_framework.authentication import SessionAuthentication
@@ -605,6 +606,26 @@ def test_any_other_error_behind_the_application_is_named(serve: Serve) -> None:
     serve(fail)
     (message,) = check_consumers()
     assert "SECRET_TOKEN" in message.msg
+
+
+def test_route_that_leads_to_a_class_is_reported(serve: Serve) -> None:
+    consumer: Any = OpenConsumer
+    serve(lambda: URLRouter([django_path("rooms/<slug:name>/", consumer)]))
+    (message,) = check_consumers()
+    assert (message.id, message.obj) == ("chanx.E021", OpenConsumer)
+    assert message.msg == (
+        "The route '/rooms/{name}/' leads to the class OpenConsumer itself, so that nobody can "
+        "connect."
+    )
+    assert message.hint == "Write OpenConsumer.as_asgi() in the route."
+
+
+def test_what_is_no_consumer_is_nobodys_business(serve: Serve) -> None:
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        pass
+
+    serve(lambda: URLRouter([path("x/", application)]))
+    assert check_consumers() == []
 
 
 def test_problem_describes_itself_in_one_sentence() -> None:

@@ -141,11 +141,20 @@ def check_consumers(
                 id="chanx.E012",
             )
         ]
-    return [
-        message
-        for consumer in _get_consumers(application)
-        for message in _describe(consumer, find_problems(consumer))
+    messages: list[CheckMessage] = [
+        Error(
+            f"The route {route.path!r} leads to the class {route.consumer.__name__} itself, so "
+            "that nobody can connect.",
+            hint=f"Write {route.consumer.__name__}.as_asgi() in the route.",
+            obj=route.consumer,
+            id="chanx.E021",
+        )
+        for route in get_routes(application)
+        if route.is_class
     ]
+    for consumer in _get_consumers(application):
+        messages += _describe(consumer, find_problems(consumer))
+    return messages
 
 
 @register("chanx", deploy=True)
@@ -194,7 +203,11 @@ def _is_included(name: str) -> bool:
 def _get_consumers(application: Any) -> list[type[Any]]:
     """Return the consumer classes of ours that an application reaches, each once."""
     found = (route.consumer for route in get_routes(application))
-    ours = (consumer for consumer in found if issubclass(consumer, AsyncJsonWebsocketConsumer))
+    ours = (
+        consumer
+        for consumer in found
+        if isinstance(consumer, type) and issubclass(consumer, AsyncJsonWebsocketConsumer)
+    )
     return list(dict.fromkeys(ours))
 
 

@@ -46,8 +46,10 @@ def path(
     """Return a pattern as Django's ``path`` does.
 
     ``view`` is what a consumer's ``as_asgi()`` returned, or a router. With a router the pattern is
-    a prefix, as with Django's ``include``.
+    a prefix, as with Django's ``include``. Raises TypeError for the consumer's class itself, to
+    which nobody could connect.
     """
+    _refuse_class(route, view)
     return cast("URLPattern", django_path(route, cast("Any", view), kwargs, name))
 
 
@@ -58,7 +60,16 @@ def re_path(
     name: str | None = None,
 ) -> URLPattern:
     """Return a pattern as Django's ``re_path`` does; the rest is as with ``path``."""
+    _refuse_class(route, view)
     return cast("URLPattern", django_re_path(route, cast("Any", view), kwargs, name))
+
+
+def _refuse_class(route: str, view: Any) -> None:
+    if isinstance(view, type) and hasattr(view, "as_asgi"):
+        raise TypeError(
+            f"The route {route!r} must lead to {view.__name__}.as_asgi(), not to the class "
+            f"{view.__name__} itself"
+        )
 
 
 def include(target: URLRouter | str | ModuleType) -> URLRouter:

@@ -7,6 +7,7 @@ import pytest
 from channels.routing import URLRouter
 from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
+from django.urls import path as django_path
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel, RootModel, create_model, model_validator
 from rest_framework.authentication import SessionAuthentication, TokenAuthentication
@@ -108,6 +109,26 @@ def test_consumer_that_is_not_of_chanx_is_listed_as_such() -> None:
     assert not endpoint.is_described
     assert endpoint.summary == "Not of chanx."
     assert (endpoint.incoming, endpoint.outgoing, endpoint.security) == ((), (), ())
+
+
+async def application_of_starlette(scope: Any, receive: Any, send: Any) -> None:
+    """Of no library.
+
+    It serves itself.
+    """
+
+
+def test_what_is_no_consumer_is_listed_as_such() -> None:
+    (endpoint,) = describe_routes(path("a/", application_of_starlette)).endpoints
+    assert endpoint.consumer == f"{__name__}.application_of_starlette"
+    assert (endpoint.name, endpoint.is_described) == ("application_of_starlette", False)
+    assert (endpoint.summary, endpoint.description) == ("Of no library.", "It serves itself.")
+
+
+def test_route_to_a_class_is_listed_with_what_is_wrong() -> None:
+    consumer: Any = OldConsumer
+    found = describe_routes(django_path("a/", consumer))
+    assert found.problems[0].endswith("nobody can connect: write OldConsumer.as_asgi() in it")
 
 
 def test_nothing_served_is_an_empty_description() -> None:

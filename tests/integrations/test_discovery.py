@@ -61,9 +61,30 @@ def test_nothing_is_found_where_nothing_is() -> None:
     assert list(get_routes(http_application)) == []
     assert list(get_routes(None)) == []
     assert find() == []
-    assert find(path("x/", http_application)) == []
+    assert find(django_path("x/", URLRouter([]))) == []
     worker: Any = ChannelNameRouter({"worker": OPEN})
     assert list(get_routes(worker)) == []
+
+
+def test_what_is_no_consumer_is_a_route_as_well() -> None:
+    hidden = Middleware("wrapped", OPEN)  # which nobody can know of
+    assert find(path("x/", http_application, name="x"), path("y/", Middleware("app", hidden))) == [
+        Route("/x/", http_application, (), "x"),
+        Route("/y/", Middleware),
+    ]
+
+
+def test_class_in_a_route_is_marked() -> None:
+    consumer: Any = OpenConsumer
+    assert find(django_path("<int:pk>/", consumer)) == [
+        Route("/{pk}/", OpenConsumer, (PathParameter("pk", "[0-9]+", "int"),), is_class=True)
+    ]
+
+
+@pytest.mark.parametrize("make", [path, re_path])
+def test_class_in_a_route_is_refused_where_it_can_be(make: Any) -> None:
+    with pytest.raises(TypeError, match=r"'x/' must lead to OpenConsumer\.as_asgi\(\)"):
+        make("x/", OpenConsumer)
 
 
 @pytest.mark.parametrize("attribute", ["inner", "app", "application"])
@@ -77,6 +98,7 @@ def test_middleware_that_wraps_itself_ends() -> None:
     middleware = Middleware("inner", None)
     middleware.inner = middleware  # type: ignore[attr-defined]
     assert list(get_routes(middleware)) == []
+    assert find(path("x/", middleware)) == [Route("/x/", Middleware)]
 
 
 def test_middleware_with_an_attribute_that_is_no_application() -> None:
@@ -217,3 +239,20 @@ def test_values_are_comparable_and_cannot_change() -> None:
     assert hash(Route("/", OpenConsumer)) == hash(Route("/", OpenConsumer, (), None))
     with pytest.raises(AttributeError):
         parameter.name = "c"  # type: ignore[misc]
+
+
+def test_converter_that_is_called_as_one_of_djangos_is_another() -> None:
+    class IntConverter:
+        regex = "[a-f]+"
+
+        def to_python(self, value: str) -> int:
+            return int(value, 16)
+
+        def to_url(self, value: int) -> str:
+            return f"{value:x}"
+
+    register_converter(IntConverter, "hexadecimal")
+    (route,) = find(django_path("<hexadecimal:color>/", OPEN))
+    (parameter,) = route.parameters
+    assert parameter.pattern == "[a-f]+"
+    assert parameter.converter == f"{__name__}.{IntConverter.__qualname__}"

@@ -140,6 +140,16 @@ def test_permission_that_breaks_lets_nobody_in(url: str) -> None:
     assert b"Drawing" not in response.content
 
 
+@pytest.mark.parametrize("url", PATHS)
+@pytest.mark.parametrize("value", ["", {}, None, 0])
+def test_setting_that_is_no_list_lets_nobody_in(url: str, value: Any) -> None:
+    with settings_context(DOCUMENTATION_PERMISSIONS=value):
+        response = Client(raise_request_exception=False).get(url)
+    assert response.status_code == 500
+    for word in (b"Drawing", b"DOCUMENTATION_PERMISSIONS"):  # which is for those who may see it
+        assert word not in response.content
+
+
 @override_settings(ALLOWED_HOSTS=["*"], DEBUG=True)
 @pytest.mark.parametrize(
     "host", ["a.example;script-src *", "a.example\nX: 1", 'a"><script>', "a b"]

@@ -174,13 +174,19 @@ class _Draft:
             path=path,
             consumer=f"{consumer.__module__}.{consumer.__qualname__}",
             parameters=parameters,
-            is_described=issubclass(consumer, AsyncJsonWebsocketConsumer),
+            is_described=isinstance(consumer, type)
+            and issubclass(consumer, AsyncJsonWebsocketConsumer),
             summary=summary if texts.summary is None else texts.summary,
             description=description if texts.description is None else texts.description,
             tags=texts.tags,
             is_deprecated=texts.is_deprecated,
         )
         self._read_query(texts)
+        if route.is_class:
+            self._add_problem(
+                "the route leads to the class itself, so that nobody can connect: write "
+                f"{consumer.__name__}.as_asgi() in it"
+            )
         if self._endpoint.is_described:
             try:
                 self._read(consumer)
@@ -300,8 +306,10 @@ def _choose(own: Sequence[Any] | None, setting: str) -> Sequence[Any]:
     return found
 
 
-def _get_docstring(consumer: type[Any]) -> str | None:
+def _get_docstring(consumer: Any) -> str | None:
     """Return the docstring of a class, or of the next base that is not of a library."""
+    if not isinstance(consumer, type):
+        return getattr(consumer, "__doc__", None)
     for cls in consumer.__mro__:
         if cls.__module__.startswith(("chanx.generic", "channels.")) or cls is object:
             return None

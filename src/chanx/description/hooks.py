@@ -71,7 +71,7 @@ def documented(
     return decorate
 
 
-def get_documentation(consumer: type[Any]) -> Documentation:
+def get_documentation(consumer: Any) -> Documentation:
     """Return what the class was decorated with; a subclass has its tags and its query."""
     own = vars(consumer).get(_ATTRIBUTE)
     if own is not None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from django.urls.converters import DEFAULT_CONVERTERS
 from django.urls.resolvers import RegexPattern, RoutePattern
 
 from chanx.integrations.regex_paths import read_regex
@@ -29,12 +30,18 @@ class PathParameter:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A consumer and where it is reached. ``path`` has its parameters as ``{name}``."""
+    """A consumer and where it is reached. ``path`` has its parameters as ``{name}``.
+
+    ``consumer``: its class, or that of an ASGI application that is no consumer; a function is
+    itself. ``is_class``: the route leads to the class and not to what its ``as_asgi()`` returned,
+    so that nobody can connect.
+    """
 
     path: str
-    consumer: type[Any]
+    consumer: Any
     parameters: tuple[PathParameter, ...] = ()
     name: str | None = None
+    is_class: bool = False
 
 
 def get_websocket_application(application: Any) -> Any | None:
@@ -51,7 +58,10 @@ def get_websocket_application(application: Any) -> Any | None:
 
 
 def get_routes(application: Any) -> Iterator[Route]:
-    """Yield a route for each consumer that the application reaches, in the order of the URLs."""
+    """Yield a route for each consumer that the application reaches, in the order of the URLs.
+
+    Whatever else stands behind a URL of its routers has one, too.
+    """
     yield from _walk(application, "/", (), None)
 
 
@@ -80,13 +90,29 @@ def _walk(
         if isinstance(routes, list | tuple):
             for route in routes:
                 text, own = _read_pattern(getattr(route, "pattern", None), parameters)
-                yield from _walk(
+                yield from _read_route(
                     getattr(route, "callback", None),
                     path + text.lstrip("/"),
                     parameters + own,
                     getattr(route, "name", None) or name,
                 )
             return
+
+
+def _read_route(
+    target: Any, path: str, parameters: tuple[PathParameter, ...], name: str | None
+) -> Iterator[Route]:
+    """Yield what is behind a route of a router."""
+    if isinstance(target, type):
+        yield Route(path, target, parameters, name, is_class=True)
+        return
+    *_, innermost = _unwrap(target) if target else (None,)
+    has_routes = any(hasattr(innermost, each) for each in ("routes", "application_mapping"))
+    found = list(_walk(target, path, parameters, name))
+    yield from found
+    if not found and not has_routes and callable(innermost):
+        consumer = innermost if hasattr(innermost, "__qualname__") else type(innermost)
+        yield Route(path, consumer, parameters, name)
 
 
 def _read_pattern(
@@ -127,4 +153,14 @@ def _find_free_name(taken: set[str]) -> str:
 
 
 def _get_converter_name(converter: Any) -> str:
-    return type(converter).__name__.removesuffix("Converter").lower()
+    """Return the name of one of Django's converters, or of the class of another."""
+    kind = type(converter)
+    name = _shorten(kind)
+    known = {type(each) for each in DEFAULT_CONVERTERS.values()}
+    if kind not in known and name in map(_shorten, known):
+        return f"{kind.__module__}.{kind.__qualname__}"
+    return name
+
+
+def _shorten(kind: type[Any]) -> str:
+    return kind.__name__.removesuffix("Converter").lower()

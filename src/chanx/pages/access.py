@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.exceptions import AuthenticationFailed
@@ -53,5 +54,10 @@ class DocumentationView(APIView):
         """Return none in development, else those of the setting."""
         if settings.DEBUG:
             return []
-        wanted = chanx_settings.DOCUMENTATION_PERMISSIONS
+        wanted: Any = chanx_settings.DOCUMENTATION_PERMISSIONS
+        if not isinstance(wanted, list | tuple):  # an empty string, say, would let everybody in
+            raise ImproperlyConfigured(
+                f"CHANX['DOCUMENTATION_PERMISSIONS'] is {wanted!r}, but must be a list of "
+                "permission classes"
+            )
         return [(import_string(each) if isinstance(each, str) else each)() for each in wanted]

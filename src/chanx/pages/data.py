@@ -26,13 +26,12 @@ class DataView(DocumentationView):
 
     def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         """Return the text as it is now."""
-        response = HttpResponse(self.make_text(request), content_type=self.content_type)
+        try:
+            text = self.make_text(request)
+        except ImproperlyConfigured as error:
+            # Here, and for nobody whom the permissions have kept out.
+            return Response({"detail": str(error)}, status=500)
+        response = HttpResponse(text, content_type=self.content_type)
         response["Cache-Control"] = "private, no-cache"  # it is shown to some and not to others
         response["X-Content-Type-Options"] = "nosniff"
         return response
-
-    def handle_exception(self, exc: Exception) -> Any:
-        """Say what is wrong with the site; only those whom it lets in get here."""
-        if isinstance(exc, ImproperlyConfigured):
-            return Response({"detail": str(exc)}, status=500)
-        return super().handle_exception(exc)
