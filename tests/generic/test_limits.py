@@ -357,7 +357,7 @@ async def test_too_many_groups_from_the_start_close_with_4500(logs: list[Any]) -
 class Beating(OpenConsumer):
     """Pings often."""
 
-    heartbeat_interval = 0.01
+    heartbeat_interval = 0.2
 
 
 @pytest.fixture
