@@ -18,7 +18,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.test import override_settings
-from django.urls import path as django_path
+from django.urls import include as url_include
+from django.urls import path as url_path
 from django.utils.translation import gettext_lazy
 from pydantic import BaseModel, Field, JsonValue, create_model
 from rest_framework.authentication import SessionAuthentication
@@ -193,36 +194,62 @@ STATIC = "django.contrib.staticfiles"
 
 
 def check_site_with_pages(
-    *, finds_templates: bool, has_static_files: bool, static_url: str | None = "static/"
+    *,
+    finds_templates: bool = True,
+    has_static_files: bool = True,
+    static_url: str | None = "static/",
+    **overrides: Any,
 ) -> list[CheckMessage]:
     apps = [*settings.INSTALLED_APPS, *([STATIC] if has_static_files else [])]
+    site = "tests.description.site"
+    given = {"ROOT_URLCONF": site, "ASGI_APPLICATION": f"{site}.application"} | overrides
     with override_settings(
-        ROOT_URLCONF="tests.description.site",
         TEMPLATES=[{**ENGINE, "APP_DIRS": finds_templates}],
         INSTALLED_APPS=apps,
         STATIC_URL=static_url,
+        **given,
     ):
         return check_pages()
 
 
 def test_pages_that_are_included_as_they_should_have_nothing_to_say() -> None:
-    assert check_site_with_pages(finds_templates=True, has_static_files=True) == []
+    assert check_site_with_pages() == []
+
+
+@pytest.mark.parametrize(
+    "patterns",
+    [
+        [url_path("docs/", url_include(("chanx.urls", "chanx"), namespace="docs"))],
+        [url_path("<slug:tenant>/chanx/", url_include("chanx.urls"))],
+    ],
+)
+def test_pages_are_found_in_namespaces_and_under_prefixes(patterns: Any) -> None:
+    module = ModuleType("urls")
+    module.urlpatterns = patterns  # type: ignore[attr-defined]  # as Django reads it
+    found = check_site_with_pages(static_url=None, ROOT_URLCONF=module)
+    assert get_ids(found) == ["chanx.W007"]
+
+
+def test_pages_of_a_site_without_an_application_are_named() -> None:
+    (message,) = check_site_with_pages(ASGI_APPLICATION=None)
+    assert message.id == "chanx.W008"
+    assert "ASGI_APPLICATION is not set" in message.msg
 
 
 def test_pages_without_a_url_of_static_files_are_named() -> None:
-    (message,) = check_site_with_pages(finds_templates=True, has_static_files=True, static_url=None)
+    (message,) = check_site_with_pages(static_url=None)
     assert message.id == "chanx.W007"
 
 
 def test_pages_without_their_templates_are_named() -> None:
-    (message,) = check_site_with_pages(finds_templates=False, has_static_files=True)
+    (message,) = check_site_with_pages(finds_templates=False)
     assert message.id == "chanx.W006"
     assert "websocket_reference" in message.msg
     assert '"APP_DIRS": True' in str(message.hint)
 
 
 def test_pages_without_static_files_are_named() -> None:
-    (message,) = check_site_with_pages(finds_templates=True, has_static_files=False)
+    (message,) = check_site_with_pages(has_static_files=False)
     assert message.id == "chanx.W007"
     assert STATIC in str(message.hint)
 
@@ -610,7 +637,7 @@ def test_any_other_error_behind_the_application_is_named(serve: Serve) -> None:
 
 def test_route_that_leads_to_a_class_is_reported(serve: Serve) -> None:
     consumer: Any = OpenConsumer
-    serve(lambda: URLRouter([django_path("rooms/<slug:name>/", consumer)]))
+    serve(lambda: URLRouter([url_path("rooms/<slug:name>/", consumer)]))
     (message,) = check_consumers()
     assert (message.id, message.obj) == ("chanx.E021", OpenConsumer)
     assert message.msg == (

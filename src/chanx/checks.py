@@ -1,6 +1,6 @@
 """System checks: what ``manage.py check`` says of consumers and settings."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from django.apps import AppConfig, apps
@@ -8,8 +8,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 from django.template.loader import get_template
-from django.urls import reverse
-from django.utils.module_loading import import_string
+from django.urls import get_resolver
 
 from chanx.generic.problems import (
     ConsumerProblem,
@@ -20,11 +19,16 @@ from chanx.generic.setting_problems import find_bad_settings
 from chanx.generic.websocket import AsyncJsonWebsocketConsumer
 from chanx.integrations.application import get_application_name, load_application
 from chanx.integrations.discovery import get_routes
+from chanx.integrations.loading import load_function, load_permissions
 from chanx.integrations.origin import ANY_ORIGIN
 from chanx.settings import DEFAULTS, chanx_settings
 
 __all__ = ["check_consumers", "check_deployment", "check_pages", "check_settings"]
 
+_LOADERS: Final[dict[str, Callable[[str, Any], Any]]] = {
+    "ASYNCAPI_HOOK": load_function,
+    "DOCUMENTATION_PERMISSIONS": load_permissions,
+}
 _PAGES: Final = ("websocket_reference", "websocket_playground")
 
 
@@ -51,44 +55,25 @@ def check_settings(
         for name in found
         if name not in DEFAULTS
     ]
+    bad = [(name, f"CHANX[{name!r}] {problem}") for name, problem in find_bad_settings(found)]
     return unknown + [
         Error(
-            f"CHANX[{name!r}] {problem}.",
+            f"{text}.",
             hint=f"Correct it, or remove it: the default is {DEFAULTS[name]!r}.",
             id="chanx.E013",
         )
-        for name, problem in (*find_bad_settings(found), *_find_bad_imports(found))
+        for name, text in (*bad, *_find_bad_imports(found))
     ]
 
 
 def _find_bad_imports(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield what is wrong with the settings that name classes and functions."""
-    hook = found.get("ASYNCAPI_HOOK")
-    if isinstance(hook, str) and hook:
-        try:
-            hook = import_string(hook)
-        except Exception as error:  # of the site's own module
-            yield "ASYNCAPI_HOOK", f"is {hook!r}, which cannot be imported: {error}"
-        else:
-            if not callable(hook):
-                yield "ASYNCAPI_HOOK", f"names {hook!r}, but must name a function"
-    name = "DOCUMENTATION_PERMISSIONS"
-    permissions = found.get(name, [])
-    if not isinstance(permissions, list | tuple):
-        if not isinstance(permissions, str):  # which has been found
-            yield name, f"is {permissions!r}, but must be a list of permission classes"
-        return
-    for permission in permissions:
-        try:
-            loaded = import_string(permission) if isinstance(permission, str) else permission
-        except Exception as error:  # as above
-            yield name, f"holds {permission!r}, which cannot be imported: {error}"
-            continue
-        # Classes that are composed are no types, and have no methods before they are called.
-        if not callable(loaded) or not (
-            hasattr(loaded, "has_permission") or hasattr(loaded, "operator_class")
-        ):
-            yield name, f"holds {permission!r}, which is no permission class"
+    for name, load in _LOADERS.items():
+        if name in found:
+            try:
+                load(name, found[name])
+            except ImproperlyConfigured as error:
+                yield name, str(error)
 
 
 @register("chanx")
@@ -96,10 +81,19 @@ def check_pages(
     app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
     """Report what the pages lack, where the site has included them."""
-    included = list(filter(_is_included, _PAGES))
+    included = [name for name in _find_url_names() if name in _PAGES]
     if not included:
         return []
     messages: list[CheckMessage] = []
+    if not get_application_name():
+        messages.append(
+            Warning(
+                f"ROOT_URLCONF includes {included[0]}, but ASGI_APPLICATION is not set, so there "
+                "are no routes to show or to check.",
+                hint='Set ASGI_APPLICATION, like "mysite.asgi.application".',
+                id="chanx.W008",
+            )
+        )
     try:
         get_template("chanx/base.html")
     except Exception:
@@ -193,11 +187,20 @@ def _check_deployed_settings() -> Iterator[CheckMessage]:
         )
 
 
-def _is_included(name: str) -> bool:
+def _find_url_names() -> list[str]:
+    """Return the names of all URL patterns, also of those in namespaces and under prefixes."""
     try:
-        return bool(reverse(name))
-    except Exception:  # it is not, or Django's own checks report why
-        return False
+        return list(_walk_patterns(get_resolver().url_patterns))
+    except Exception:  # Django's own checks report why
+        return []
+
+
+def _walk_patterns(patterns: Iterable[Any]) -> Iterator[str]:
+    for pattern in patterns:
+        if hasattr(pattern, "url_patterns"):
+            yield from _walk_patterns(pattern.url_patterns)
+        elif pattern.name:
+            yield pattern.name
 
 
 def _get_consumers(application: Any) -> list[type[Any]]:

@@ -344,9 +344,9 @@ def test_hook_changes_the_finished_document() -> None:
 @pytest.mark.parametrize(
     ("hook", "text"),
     [
-        ("tests.nowhere.hook", r"'tests.nowhere.hook' cannot be imported"),
+        ("tests.nowhere.hook", r"is 'tests.nowhere.hook', which cannot be imported"),
         (f"{__name__}.nothing", "cannot be imported"),
-        (5, "is 5: name a function"),
+        (5, "is 5, but must be a function"),
         (return_nonsense, "returned list: return the document"),
     ],
 )

@@ -123,4 +123,4 @@ def test_hook_that_cannot_be_imported_is_named() -> None:
     with settings_context(ASYNCAPI_HOOK="tests.nowhere.change"):
         response = Client().get(PATHS["json"])
     assert response.status_code == 500
-    assert "CHANX['ASYNCAPI_HOOK'] 'tests.nowhere.change'" in response.json()["detail"]
+    assert "CHANX['ASYNCAPI_HOOK'] is 'tests.nowhere.change'" in response.json()["detail"]

@@ -61,7 +61,7 @@ def test_nothing_is_found_where_nothing_is() -> None:
     assert list(get_routes(http_application)) == []
     assert list(get_routes(None)) == []
     assert find() == []
-    assert find(django_path("x/", URLRouter([]))) == []
+    assert find(path("x/", URLRouter([]))) == []
     worker: Any = ChannelNameRouter({"worker": OPEN})
     assert list(get_routes(worker)) == []
 
@@ -72,6 +72,20 @@ def test_what_is_no_consumer_is_a_route_as_well() -> None:
         Route("/x/", http_application, (), "x"),
         Route("/y/", Middleware),
     ]
+
+
+def test_what_hides_its_routes_is_all_that_is_found() -> None:
+    class Raising(Middleware):
+        @property
+        def inner(self) -> Any:
+            raise RuntimeError("no")
+
+    router = URLRouter([path("a/", OPEN)])
+    for hiding in (Middleware("wrapped", router), Raising("wrapped", router)):
+        application = ProtocolTypeRouter({"websocket": hiding})
+        assert list(get_routes(application)) == [Route("/", type(hiding))]
+    unknown = Middleware("consumer_class", "OpenConsumer")
+    assert find(path("x/", unknown)) == [Route("/x/", Middleware)]
 
 
 def test_class_in_a_route_is_marked() -> None:

@@ -6,24 +6,27 @@ it has no place for stands in fields whose names begin with ``x-``.
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
-from django.utils.module_loading import import_string
 
 from chanx.description.endpoints import Description, Endpoint, Parameter, describe_site
 from chanx.description.messages import MessageDescription
+from chanx.description.names import find_free_name
 from chanx.description.schemas import DEFINITIONS, change_schema
 from chanx.description.security import SecurityScheme
 from chanx.generic.setting_problems import is_websocket_url
+from chanx.integrations.loading import load_function
 from chanx.settings import chanx_settings
 
-__all__ = ["ASYNCAPI_VERSION", "make_document", "make_site_document"]
+__all__ = ["SPECIFICATION_VERSION", "make_document", "make_site_document"]
 
-ASYNCAPI_VERSION: Final = "3.0.0"
+SPECIFICATION_VERSION: Final = "3.0.0"
 _SCHEMAS: Final = "#/components/schemas/"
+_PLACEHOLDER: Final = re.compile(r"{([^{}]*)}")
 
 Document = dict[str, Any]
 
@@ -37,7 +40,7 @@ def make_site_document(description: Description | None = None) -> Document:
     returns something else than a dict or None, and for a server's URL that is none.
     """
     document = make_document(description or describe_site())
-    hook = _get_hook()
+    hook = load_function("ASYNCAPI_HOOK", chanx_settings.ASYNCAPI_HOOK)
     if hook is None:
         return document
     changed = hook(document)
@@ -63,13 +66,11 @@ def make_document(description: Description) -> Document:
     if tags:
         info["tags"] = tags
     document: Document = {
-        "asyncapi": ASYNCAPI_VERSION,
+        "asyncapi": SPECIFICATION_VERSION,
         "info": info,
         "defaultContentType": "application/json",
         "servers": _make_servers(),
-        "channels": {
-            name: writer.make_channel(name, endpoint) for name, endpoint in channels.items()
-        },
+        "channels": {name: writer.make_channel(endpoint) for name, endpoint in channels.items()},
         "operations": {
             key: operation
             for name, endpoint in channels.items()
@@ -109,7 +110,7 @@ class _Writer:
 
     # --- channels and operations ----------------------------------------------------------------
 
-    def make_channel(self, name: str, endpoint: Endpoint) -> Document:
+    def make_channel(self, endpoint: Endpoint) -> Document:
         """Return a Channel Object."""
         address, parameters = _make_address(endpoint)
         channel: Document = {"address": address, "title": endpoint.name}
@@ -254,9 +255,9 @@ def _get_key(message: MessageDescription) -> Any:
 
 def _name_messages(messages: list[MessageDescription]) -> list[str]:
     """Return an id for each message; those of one name are told apart by where they go."""
-    wanted = [message.name for message in messages]
+    wanted = Counter(message.name for message in messages)
     return _make_unique(
-        f"{message.name}_{message.direction}" if wanted.count(message.name) > 1 else message.name
+        f"{message.name}_{message.direction}" if wanted[message.name] > 1 else message.name
         for message in messages
     )
 
@@ -286,20 +287,15 @@ def _make_unique(names: Iterable[str]) -> list[str]:
         parts = unicodedata.normalize("NFKD", name)
         plain = "".join(part for part in parts if not unicodedata.combining(part))
         wanted = re.sub(r"[^A-Za-z0-9_-]+", "_", plain).strip("_") or "unnamed"
-        free, number = wanted, 1
-        while free in made:
-            number += 1
-            free = f"{wanted}_{number}"
-        made[free] = None
+        made[find_free_name(wanted, made, "_")] = None
     return list(made)
 
 
 def _make_address(endpoint: Endpoint) -> tuple[str, Document]:
     """Return the path with the keys of its parameters, and their Parameter Objects."""
     ids = _make_ids(parameter.name for parameter in endpoint.parameters)
-    address = endpoint.path
-    for name, key in ids.items():
-        address = address.replace(f"{{{name}}}", f"{{{key}}}")
+    # In one go: a key may be another parameter's name.
+    address = _PLACEHOLDER.sub(lambda match: f"{{{ids[match[1]]}}}", endpoint.path)
     return address, {ids[each.name]: _make_parameter(each) for each in endpoint.parameters}
 
 
@@ -319,7 +315,11 @@ def _make_parameter(parameter: Parameter) -> Document:
 
 
 def _make_servers() -> Document:
-    servers = chanx_settings.ASYNCAPI_SERVERS or {"default": chanx_settings.WEBSOCKET_BASE_URL}
+    servers: Any = chanx_settings.ASYNCAPI_SERVERS or {"default": chanx_settings.WEBSOCKET_BASE_URL}
+    if not isinstance(servers, dict):
+        raise ImproperlyConfigured(
+            f"CHANX['ASYNCAPI_SERVERS'] is {servers!r}, but must be a dict of names and URLs"
+        )
     made: Document = {}
     for (name, url), key in zip(servers.items(), _make_unique(servers), strict=True):
         if not is_websocket_url(url):
@@ -363,20 +363,3 @@ def _make_security(scheme: SecurityScheme) -> Document:
             made = {"type": "userPassword", "x-kind": "custom"}
     made["description"] = scheme.description
     return made
-
-
-def _get_hook() -> Callable[[Document], Any] | None:
-    hook = chanx_settings.ASYNCAPI_HOOK
-    if isinstance(hook, str):
-        try:
-            hook = import_string(hook)
-        except Exception as error:  # of the site's own module
-            raise ImproperlyConfigured(
-                f"CHANX['ASYNCAPI_HOOK'] {hook!r} cannot be imported: {error}. Name a function by "
-                'its dotted path, like "site.docs.change_document"'
-            ) from error
-    if hook is None or callable(hook):
-        return hook  # type: ignore[no-any-return]  # what it returns is looked at by the caller
-    raise ImproperlyConfigured(
-        f"CHANX['ASYNCAPI_HOOK'] is {hook!r}: name a function that takes the document"
-    )

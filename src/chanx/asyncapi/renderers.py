@@ -7,14 +7,14 @@ from typing import Any, Final
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.functional import Promise
 
-from chanx.asyncapi.document import ASYNCAPI_VERSION
+from chanx.asyncapi.document import SPECIFICATION_VERSION
 
 __all__ = ["CONTENT_TYPES", "FORMATS", "render_json", "render_yaml"]
 
 Document = Mapping[str, Any]
 
 CONTENT_TYPES: Final = {
-    each: f"application/vnd.aai.asyncapi+{each}; version={ASYNCAPI_VERSION}"
+    each: f"application/vnd.aai.asyncapi+{each}; version={SPECIFICATION_VERSION}"
     for each in ("json", "yaml")
 }
 """The media types that the specification of AsyncAPI suggests."""

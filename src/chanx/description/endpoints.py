@@ -5,6 +5,7 @@ Read from the running application's own routes and classes. It knows no form of 
 
 import re
 import uuid
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -20,6 +21,7 @@ from chanx.description.messages import (
     get_message_actions,
     split_text,
 )
+from chanx.description.names import find_free_name
 from chanx.description.patterns import make_text
 from chanx.description.schemas import Message, describe_error, make_query_schema
 from chanx.description.security import (
@@ -191,7 +193,9 @@ class _Draft:
             try:
                 self._read(consumer)
             except Exception as error:  # the class is the user's, and may not be one that works
-                self._add_problem(f"cannot be read ({error}); manage.py check says more")
+                self._add_problem(
+                    f"cannot be read ({describe_error(error)}); manage.py check says more"
+                )
 
     def finish(self, name: str, messages: Mapping[MessageKey, MessageDescription]) -> Endpoint:
         """Return the endpoint."""
@@ -324,17 +328,14 @@ def _get_docstring(consumer: Any) -> str | None:
 def _make_names(routes: Sequence[Route]) -> list[str]:
     """Return a name for each route: the route's own, or the class's, with the path if need be."""
     wanted = [route.name or route.consumer.__name__ for route in routes]
-    names: list[str] = []
+    counts = Counter(wanted)
+    names: dict[str, None] = {}
     for route, name in zip(routes, wanted, strict=True):
-        if wanted.count(name) > 1:
+        if counts[name] > 1:
             path = "_".join(re.findall(r"[^\W_]+", route.path))
             name = f"{name}_{path}" if path else name
-        free, number = name, 1
-        while free in names:
-            number += 1
-            free = f"{name}_{number}"
-        names.append(free)
-    return names
+        names[find_free_name(name, names, "_")] = None
+    return list(names)
 
 
 def _describe_path(route: Route) -> tuple[str, tuple[Parameter, ...]]:

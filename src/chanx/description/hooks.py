@@ -1,7 +1,7 @@
 """What an author says of an endpoint beside its code."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Set
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -26,7 +26,7 @@ class Documentation:
 
 
 def documented(
-    *,
+    *consumers: Any,
     summary: str | None = None,
     description: str | None = None,
     tags: Iterable[str] = (),
@@ -41,9 +41,12 @@ def documented(
     query parameters, by the names that stand in the URL; nothing is validated by it. Subclasses
     have the tags and the query, and nothing else. Raises TypeError for what is of the wrong type.
     """
+    if consumers:
+        raise TypeError("documented() takes named arguments: write @documented(...) with brackets")
     if isinstance(tags, str):
         raise TypeError(f"documented(): tags must be a list of names: write tags=[{tags!r}]")
-    names: tuple[Any, ...] = tuple(tags)
+    # A set has another order in each process.
+    names: tuple[Any, ...] = tuple(sorted(tags) if isinstance(tags, Set) else tags)
     texts: dict[str, Any] = {"summary": summary, "description": description}
     for argument, value in texts.items():
         if not (value is None or isinstance(value, str)):
@@ -72,9 +75,17 @@ def documented(
 
 
 def get_documentation(consumer: Any) -> Documentation:
-    """Return what the class was decorated with; a subclass has its tags and its query."""
-    own = vars(consumer).get(_ATTRIBUTE)
-    if own is not None:
-        return own  # type: ignore[no-any-return]  # set above, and nowhere else
-    inherited: Documentation = getattr(consumer, _ATTRIBUTE, Documentation())
-    return Documentation(tags=inherited.tags, query=inherited.query)
+    """Return what the class was decorated with, and the tags and the query of its bases.
+
+    Its own stand in for those of its bases.
+    """
+    classes = getattr(consumer, "__mro__", ())
+    found: list[Documentation] = [
+        vars(cls)[_ATTRIBUTE] for cls in classes if _ATTRIBUTE in vars(cls)
+    ]
+    own = found[0] if found and _ATTRIBUTE in vars(consumer) else Documentation()
+    return replace(
+        own,
+        tags=next((each.tags for each in found if each.tags), ()),
+        query=next((each.query for each in found if each.query), None),
+    )

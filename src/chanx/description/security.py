@@ -110,6 +110,8 @@ def needs_login(permission_classes: Iterable[Any], auth_method: str = "get") -> 
 
 def _refuses_anonymous(permission: Any, *, reads: bool) -> bool:
     if isinstance(permission, type):
+        if not _is_of_drf(getattr(permission, "has_permission", None)):
+            return False  # a subclass that decides for itself
         if issubclass(permission, IsAuthenticatedOrReadOnly):
             return not reads
         # DjangoModelPermissionsOrAnonReadOnly is a subclass that lets them read.
@@ -124,6 +126,10 @@ def _refuses_anonymous(permission: Any, *, reads: bool) -> bool:
         case "OR":
             return all(refusals)
     return False
+
+
+def _is_of_drf(method: Any) -> bool:
+    return getattr(method, "__module__", None) == "rest_framework.permissions"
 
 
 def _describe_class(

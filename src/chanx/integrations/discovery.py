@@ -13,6 +13,7 @@ from chanx.integrations.regex_paths import read_regex
 __all__ = ["PathParameter", "Route", "get_routes", "get_websocket_application"]
 
 _INNER_ATTRIBUTES: Final = ("inner", "app", "application")
+_ROUTER_ATTRIBUTES: Final = ("application_mapping", "routes")
 _CONVERTER: Final = re.compile(r"<(?:[^>:]+:)?([^>]+)>")
 
 
@@ -51,7 +52,7 @@ def get_websocket_application(application: Any) -> Any | None:
     application without one serves WebSockets itself if consumers are found in it.
     """
     for candidate in _unwrap(application):
-        mapping = getattr(candidate, "application_mapping", None)
+        mapping = _get(candidate, "application_mapping")
         if isinstance(mapping, dict):
             return mapping.get("websocket")
     return application if any(True for _ in get_routes(application)) else None
@@ -60,7 +61,8 @@ def get_websocket_application(application: Any) -> Any | None:
 def get_routes(application: Any) -> Iterator[Route]:
     """Yield a route for each consumer that the application reaches, in the order of the URLs.
 
-    Whatever else stands behind a URL of its routers has one, too.
+    Whatever else stands behind a URL of its routers has one, too; so has middleware that does not
+    keep what it wraps as ``inner``, ``app`` or ``application``, and so hides its routes.
     """
     yield from _walk(application, "/", (), None)
 
@@ -71,22 +73,29 @@ def _unwrap(application: Any) -> Iterator[Any]:
     while application is not None and id(application) not in seen:
         seen.add(id(application))
         yield application
-        inner = (getattr(application, name, None) for name in _INNER_ATTRIBUTES)
+        inner = (_get(application, name) for name in _INNER_ATTRIBUTES)
         application = next((found for found in inner if callable(found)), None)
+
+
+def _get(application: Any, name: str) -> Any:
+    try:
+        return getattr(application, name, None)
+    except Exception:  # a property of the site's own
+        return None
 
 
 def _walk(
     application: Any, path: str, parameters: tuple[PathParameter, ...], name: str | None
 ) -> Iterator[Route]:
     for candidate in _unwrap(application):
-        if consumer := getattr(candidate, "consumer_class", None):
+        if isinstance(consumer := _get(candidate, "consumer_class"), type):
             yield Route(path, consumer, parameters, name)
             return
-        mapping = getattr(candidate, "application_mapping", None)
+        mapping = _get(candidate, "application_mapping")
         if isinstance(mapping, dict):
-            yield from _walk(mapping.get("websocket"), path, parameters, name)
+            yield from _read_route(mapping.get("websocket"), path, parameters, name)
             return
-        routes = getattr(candidate, "routes", None)
+        routes = _get(candidate, "routes")
         if isinstance(routes, list | tuple):
             for route in routes:
                 text, own = _read_pattern(getattr(route, "pattern", None), parameters)
@@ -103,14 +112,16 @@ def _read_route(
     target: Any, path: str, parameters: tuple[PathParameter, ...], name: str | None
 ) -> Iterator[Route]:
     """Yield what is behind a route of a router."""
+    if target is None:
+        return
     if isinstance(target, type):
         yield Route(path, target, parameters, name, is_class=True)
         return
-    *_, innermost = _unwrap(target) if target else (None,)
-    has_routes = any(hasattr(innermost, each) for each in ("routes", "application_mapping"))
     found = list(_walk(target, path, parameters, name))
     yield from found
-    if not found and not has_routes and callable(innermost):
+    *_, innermost = _unwrap(target)
+    is_router = any(_get(innermost, each) is not None for each in _ROUTER_ATTRIBUTES)
+    if not found and not is_router:
         consumer = innermost if hasattr(innermost, "__qualname__") else type(innermost)
         yield Route(path, consumer, parameters, name)
 

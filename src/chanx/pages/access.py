@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
-from django.utils.module_loading import import_string
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import BasePermission
@@ -14,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
+from chanx.integrations.loading import load_permissions
 from chanx.settings import chanx_settings
 
 __all__ = ["DocumentationView"]
@@ -54,10 +53,5 @@ class DocumentationView(APIView):
         """Return none in development, else those of the setting."""
         if settings.DEBUG:
             return []
-        wanted: Any = chanx_settings.DOCUMENTATION_PERMISSIONS
-        if not isinstance(wanted, list | tuple):  # an empty string, say, would let everybody in
-            raise ImproperlyConfigured(
-                f"CHANX['DOCUMENTATION_PERMISSIONS'] is {wanted!r}, but must be a list of "
-                "permission classes"
-            )
-        return [(import_string(each) if isinstance(each, str) else each)() for each in wanted]
+        name = "DOCUMENTATION_PERMISSIONS"
+        return [each() for each in load_permissions(name, getattr(chanx_settings, name))]

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.apps import apps
+from django.contrib.auth import get_user
 from django.http import HttpRequest
 
 from chanx import codes
@@ -33,6 +35,11 @@ class PlaygroundView(PageView):
 
 
 def _get_user_name(request: HttpRequest) -> str | None:
-    """Return who is signed in by the session, which a browser's sockets carry too."""
-    user = getattr(request, "user", None)
-    return user.get_username() if user is not None and user.is_authenticated else None
+    """Return who is logged in by the session, which a browser's sockets carry too.
+
+    Not ``request.user``: there DRF puts whom any of its classes knows.
+    """
+    if not (hasattr(request, "session") and apps.is_installed("django.contrib.auth")):
+        return None
+    user = get_user(request)
+    return user.get_username() if user.is_authenticated else None

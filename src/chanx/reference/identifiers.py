@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass, field
 
+from chanx.description.names import find_free_name
+
 __all__ = ["Identifiers", "make_schema_id"]
 
 
@@ -19,11 +21,7 @@ class Identifiers:
 
     def make(self, name: str, prefix: str) -> str:
         """Return ``PREFIX-NAME`` as a URL's fragment may hold it, with a number if need be."""
-        base = f"{prefix}-{_slugify(name)}"
-        found, number = base, 1
-        while found in self._taken:
-            number += 1
-            found = f"{base}-{number}"
+        found = find_free_name(f"{prefix}-{_slugify(name)}", self._taken, "-")
         self._taken.add(found)
         return found
 

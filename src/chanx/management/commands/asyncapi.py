@@ -49,7 +49,9 @@ class Command(BaseCommand):
         for problem in description.problems:
             self.stderr.write(self.style.WARNING(problem))
         if options["check"]:
-            self._check(Path(file), text)
+            chosen = f" --format {options['format']}" if options["format"] else ""
+            advice = f"run manage.py asyncapi --output {file}{chosen}, and look at what has changed"
+            self._check(Path(file), text, advice)
         elif options["output"]:
             try:
                 Path(file).write_text(text, encoding="utf-8", newline="\n")
@@ -58,8 +60,7 @@ class Command(BaseCommand):
         else:
             self.stdout.write(text, ending="")
 
-    def _check(self, file: Path, text: str) -> None:
-        advice = f"run manage.py asyncapi --output {file}, and look at what has changed"
+    def _check(self, file: Path, text: str, advice: str) -> None:
         try:
             found = file.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
