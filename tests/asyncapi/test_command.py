@@ -103,6 +103,9 @@ def test_line_ends_do_not_count(tmp_path: Path) -> None:
 
 def test_file_that_cannot_be_read_or_written_is_named(tmp_path: Path) -> None:
     assert "No such file" in fail("--check", str(tmp_path / "none.json"))[1]
+    # What is advised works.
+    text = fail("--check", str(tmp_path / "none.txt"), "--format", "json")[1]
+    assert f"--output {tmp_path / 'none.txt'} --format json," in text
     (tmp_path / "latin.json").write_bytes(b"\xe9")
     assert "no UTF-8" in fail("--check", str(tmp_path / "latin.json"))[1]
     assert "cannot be written" in fail("--output", str(tmp_path / "none" / "api.json"))[1]

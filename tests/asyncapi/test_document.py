@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,9 +10,9 @@ from typing import Annotated, Any, Literal
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from django.test import override_settings
 from jsonschema import Draft7Validator
 from pydantic import ConfigDict, Field, create_model
+from rest_framework.authentication import BaseAuthentication
 
 from chanx.asyncapi.document import make_document, make_site_document
 from chanx.asyncapi.renderers import render_yaml
@@ -21,7 +22,6 @@ from chanx.utils.settings import settings_context
 from tests.asyncapi.conftest import Validate
 from tests.description.site import (
     Consumer,
-    DrawingConsumer,
     OldConsumer,
     as_asgi,
     describe_routes,
@@ -389,13 +389,48 @@ def test_same_code_same_bytes_in_another_process(tmp_path: Path) -> None:
     assert json.loads(text) == make_site_document()
 
 
-def test_names_of_security_schemes_and_messages_are_unique() -> None:
-    class Other(DrawingConsumer):
-        """Looks for another cookie."""
+def make_namesake(text: str) -> Any:
+    """Return a consumer whose authentication and message are called as another's."""
+    stamp = type("Stamp", (BaseAuthentication,), {"__doc__": text})
+    message = create_model(
+        "SignMessage", __base__=BaseMessage, __doc__=text, action=(Literal["sign"], "sign")
+    )
+    container = create_model("Incoming", __base__=BaseIncomingMessage, message=(message, ...))
+    attributes = {"authentication_classes": (stamp,), "INCOMING_MESSAGE_SCHEMA": container}
+    return type("SignConsumer", (OldConsumer,), attributes)
 
-    with override_settings(SESSION_COOKIE_NAME="sid"):
-        document = make_document(
-            describe_routes(path("a/", as_asgi(Other)), path("b/", as_asgi(OldConsumer)))
-        )
-    assert document["components"]["securitySchemes"]["session"]["name"] == "sid"
-    assert len(document["channels"]) == 2
+
+def test_namesakes_are_told_apart() -> None:
+    red, blue = make_namesake("A red one."), make_namesake("A blue one.")
+    document = make_document(describe_routes(path("a/", as_asgi(red)), path("b/", as_asgi(blue))))
+    schemes = document["components"]["securitySchemes"]
+    assert {name: scheme["description"] for name, scheme in schemes.items()} == {
+        "Stamp": "A red one.",
+        "Stamp_2": "A blue one.",
+    }
+    first, second = document["channels"].values()
+    messages = [
+        follow(document, channel["messages"][name]["$ref"])
+        for channel in (first, second)
+        for name in channel["messages"]
+        if name.startswith("SignMessage")
+    ]
+    assert [each["summary"] for each in messages] == ["A red one.", "A blue one."]
+    schemas = [follow(document, each["payload"]["$ref"]) for each in messages]
+    assert [each["description"] for each in schemas] == ["A red one.", "A blue one."]
+
+
+def test_parameters_whose_names_come_to_the_same_stand_in_their_places() -> None:
+    pattern = path("<str:é>/<str:e>/<str:e_2>/", as_asgi(OldConsumer))
+    (channel,) = make_document(describe_routes(pattern))["channels"].values()
+    names = re.findall("{(.*?)}", channel["address"])
+    assert len(set(names)) == 3
+    assert names == list(channel["parameters"])
+
+
+def test_servers_that_are_no_dict_are_named() -> None:
+    with (
+        settings_context(ASYNCAPI_SERVERS=["wss://example.com"]),
+        pytest.raises(ImproperlyConfigured, match="must be a dict of names and URLs"),
+    ):
+        make_site_document()

@@ -38,6 +38,7 @@ def test_document_is_served_in_development() -> None:
     assert response.status_code == 200
     assert response["Content-Type"] == "application/vnd.aai.asyncapi+json; version=3.0.0"
     assert "private" in response["Cache-Control"]
+    assert response["X-Content-Type-Options"] == "nosniff"
     assert response.json() == make_site_document()
     response = Client().get(PATHS["yaml"])
     assert response["Content-Type"] == "application/vnd.aai.asyncapi+yaml; version=3.0.0"

@@ -40,6 +40,35 @@ def test_subclass_has_the_tags_and_the_query_and_nothing_else() -> None:
     assert get_documentation(Child) == Documentation(tags=("a", "b"), query=Query)
 
 
+def test_decorated_subclass_has_what_it_is_not_told_from_its_bases() -> None:
+    @documented(deprecated=True)
+    class Old(Decorated):
+        """Says nothing of tags."""
+
+    @documented(tags=["c"])
+    class Other(Child):
+        """Has tags of its own."""
+
+    assert get_documentation(Old) == Documentation(tags=("a", "b"), is_deprecated=True, query=Query)
+    assert get_documentation(Other) == Documentation(tags=("c",), query=Query)
+
+
+def test_tags_that_are_a_set_stand_in_one_order() -> None:
+    names = [f"tag{number}" for number in range(10)]
+
+    @documented(tags=set(names))
+    class Tagged:
+        """Has many."""
+
+    assert get_documentation(Tagged).tags == tuple(names)
+
+
+def test_brackets_that_are_missing_are_named() -> None:
+    decorate: Any = documented
+    with pytest.raises(TypeError, match=r"write @documented\(\.\.\.\) with brackets"):
+        decorate(Plain)
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [

@@ -207,6 +207,22 @@ def test_login_may_depend_on_the_method(permission: Any, method: str, expected: 
     assert needs_login([permission], method) is expected
 
 
+class OpenSometimes(IsAuthenticated):
+    """Decides for itself, and its base is not asked."""
+
+    def has_permission(self, request: Any, view: Any) -> bool:
+        """Let everybody in."""
+        return True
+
+
+class StaffOfTheHouse(IsAdminUser):
+    """Looks at objects as well."""
+
+    def has_object_permission(self, request: Any, view: Any, obj: Any) -> bool:
+        """Refuse."""
+        return False
+
+
 @pytest.mark.parametrize(
     ("permission", "expected"),
     [
@@ -222,6 +238,8 @@ def test_login_may_depend_on_the_method(permission: Any, method: str, expected: 
         (IsAuthenticated | AllowAny, False),
         (IsAuthenticated | IsAdminUser, True),
         (~IsAuthenticated, False),
+        (OpenSometimes, False),
+        (StaffOfTheHouse, True),
         ("IsAuthenticated", False),
     ],
 )

@@ -11,6 +11,7 @@ from django.test import Client, override_settings
 from django.urls import clear_script_prefix, include, set_script_prefix
 from django.urls import path as url_path
 from django.views.generic import RedirectView
+from rest_framework.authtoken.models import Token
 
 from chanx import codes
 from tests.playground.conftest import PATH
@@ -41,6 +42,15 @@ def test_the_page_says_who_is_signed_in(client: Client) -> None:
         assert get_data(client)["user"] is None
         client.force_login(User.objects.create_user("ann"))
         assert get_data(client)["user"] == "ann"
+
+
+@pytest.mark.django_db
+def test_who_is_known_otherwise_is_not_logged_in(client: Client) -> None:
+    user = User.objects.create_user("ann")
+    header = f"Token {Token.objects.create(user=user)}"
+    classes = ["rest_framework.authentication.TokenAuthentication"]
+    with override_settings(DEBUG=True, REST_FRAMEWORK={"DEFAULT_AUTHENTICATION_CLASSES": classes}):
+        assert get_data(client, headers={"Authorization": header})["user"] is None
 
 
 @pytest.mark.django_db
