@@ -63,12 +63,6 @@ def test_tags_that_are_a_set_stand_in_one_order() -> None:
     assert get_documentation(Tagged).tags == tuple(names)
 
 
-def test_brackets_that_are_missing_are_named() -> None:
-    decorate: Any = documented
-    with pytest.raises(TypeError, match=r"write @documented\(\.\.\.\) with brackets"):
-        decorate(Plain)
-
-
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [

@@ -4,7 +4,9 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
+from django.core.exceptions import ImproperlyConfigured
 from django.http import Http404, HttpResponse
 from django.test import Client, override_settings
 from django.urls import include, path
@@ -84,6 +86,17 @@ def test_refusals_tell_nothing_whatever_the_method(url: str, method: str) -> Non
     assert response.status_code in (401, 403)
     assert b"Drawing" not in response.content
     assert b"AsyncAPI" not in response.content
+
+
+@override_settings(DEBUG=True)
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_of_an_app_that_is_not_installed_say_so(page: str) -> None:
+    apps = [each for each in settings.INSTALLED_APPS if each != "chanx"]
+    with (
+        override_settings(INSTALLED_APPS=apps),
+        pytest.raises(ImproperlyConfigured, match='need "chanx" in INSTALLED_APPS'),
+    ):
+        Client().get(page)
 
 
 @override_settings(DEBUG=True)

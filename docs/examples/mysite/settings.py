@@ -43,6 +43,7 @@ CHANNEL_LAYERS = {
 # endregion: first
 
 CHANX: dict[str, Any]
+TEMPLATES: list[dict[str, Any]]
 
 # region: chanx
 CHANX = {
@@ -55,7 +56,7 @@ CHANX["HEARTBEAT_INTERVAL"] = float(os.environ.get("DOCS_HEARTBEAT", "30"))
 # region: documentation
 INSTALLED_APPS += ["django.contrib.staticfiles"]
 STATIC_URL = "static/"
-TEMPLATES: list[dict[str, Any]] = [
+TEMPLATES = [
     {"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True},
 ]
 # endregion: documentation

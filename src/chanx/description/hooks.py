@@ -26,7 +26,7 @@ class Documentation:
 
 
 def documented(
-    *consumers: Any,
+    *,
     summary: str | None = None,
     description: str | None = None,
     tags: Iterable[str] = (),
@@ -41,8 +41,6 @@ def documented(
     query parameters, by the names that stand in the URL; nothing is validated by it. Subclasses
     have the tags and the query, and nothing else. Raises TypeError for what is of the wrong type.
     """
-    if consumers:
-        raise TypeError("documented() takes named arguments: write @documented(...) with brackets")
     if isinstance(tags, str):
         raise TypeError(f"documented(): tags must be a list of names: write tags=[{tags!r}]")
     # A set has another order in each process.

@@ -3,6 +3,7 @@
 import importlib.util
 from typing import Any, Final
 
+from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -49,6 +50,8 @@ class PageView(DocumentationView):
 
     def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         """Return the page as the code is now."""
+        if not apps.is_installed("chanx"):
+            raise ImproperlyConfigured('The pages need "chanx" in INSTALLED_APPS')
         page: HttpRequest = request._request
         context: dict[str, Any] = {
             "api_title": chanx_settings.ASYNCAPI_TITLE,
