@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
 from django.test import Client, override_settings
 from django.urls import reverse
 from rest_framework.permissions import BasePermission
@@ -105,6 +106,10 @@ def test_site_that_cannot_be_described_says_why() -> None:
     text = get_text(response.content.decode())
     assert "The API cannot be described" in text
     assert "tests.description.broken_site" in text
+    assert "manage.py asyncapi" in text
+    with pytest.raises(CommandError, match=r"tests\.description\.broken_site") as failure:
+        call_command("asyncapi")
+    assert " ".join(str(failure.value).split()) in text
 
 
 @override_settings(ASGI_APPLICATION=f"{__name__}.empty")
