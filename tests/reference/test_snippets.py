@@ -8,11 +8,11 @@ import threading
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import pytest
 from django.test import override_settings
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from rest_framework.authentication import (
     BasicAuthentication,
     SessionAuthentication,
@@ -23,7 +23,7 @@ from rest_framework_simplejwt.authentication import JWTAuthentication
 from websockets.sync.server import Server, ServerConnection, serve
 
 from chanx.description import documented
-from chanx.messages.base import BaseIncomingMessage
+from chanx.messages.base import BaseIncomingMessage, BaseMessage
 from chanx.messages.incoming import PingMessage
 from chanx.reference.literals import write_javascript, write_python
 from chanx.reference.snippets import Snippet, make_snippets
@@ -162,6 +162,27 @@ def test_python(recorder: Recorder, case: str) -> None:
     assert recorder.frames == [*([AUTHENTICATE] if recorder.takes_token else []), ERASE]
     assert recorder.early == []
     assert TOKEN not in code
+
+
+class CountMessage(BaseMessage):
+    action: Literal["count"] = "count"
+    payload: Annotated[int, Field(examples=[1146457891234567891])]
+
+
+class CountIncoming(BaseIncomingMessage):
+    message: CountMessage
+
+
+@pytest.mark.browser
+def test_javascript_sends_large_numbers_as_they_are(recorder: Recorder, browser: Any) -> None:
+    consumer: Any = type("CountConsumer", (Consumer,), {"INCOMING_MESSAGE_SCHEMA": CountIncoming})
+    [endpoint] = describe_routes(path("counts/", consumer.as_asgi())).endpoints
+    code = make_snippets(endpoint, recorder.url)[0].code
+    page = browser.new_page()
+    with page.expect_console_message(lambda line: line.text == "closed 4403 not today"):
+        page.evaluate(f"() => {{\n{code}\n}}")
+    page.close()
+    assert recorder.frames == [{"action": "count", "payload": 1146457891234567891}]
 
 
 def test_python_says_when_a_handshake_is_refused() -> None:

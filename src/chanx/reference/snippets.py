@@ -24,6 +24,7 @@ _BROWSER_ORDER: Final = ("subprotocol", "message", "query")
 _PROGRAM_ORDER: Final = ("header", "subprotocol", "message", "query")
 """Where a token goes: the first of them that the endpoint takes."""
 _PLACEHOLDER: Final = "\x00token"
+_SAFE_INTEGER: Final = 2**53 - 1
 _QUIET: Final = 5
 """Seconds without a message after which a program ends."""
 
@@ -143,14 +144,16 @@ class _Maker:
         if place != "query":
             lines = [line.replace("let url", "const url", 1) for line in lines]
         lines.append(f"const socket = new WebSocket(url, {protocols});")
-        sent = [self._write_authenticate("token", 2)] if place == "message" else []
+        sent = []
+        if place == "message":
+            sent.append(f"JSON.stringify({self._write_authenticate('token', 2)})")
         if self._message is not None:
-            lines.append(f"const message = {write_javascript(self._message)};")
+            lines.append(f"const message = {self._write_message()};")
             if not self._tells_first:
                 sent.append("message")
         if sent:
             lines.append("socket.onopen = () => {")
-            lines += [f"  socket.send(JSON.stringify({each}));" for each in sent]
+            lines += [f"  socket.send({each});" for each in sent]
             lines.append("};")
         lines += ["socket.onmessage = (event) => {", *self._write_receiving(), "};"]
         lines += [
@@ -161,6 +164,12 @@ class _Maker:
         ]
         return Snippet("JavaScript", label, note, "\n".join(lines) + "\n")
 
+    def _write_message(self) -> str:
+        """Return the expression of the text that is sent."""
+        if _has_large_number(self._message):  # which JavaScript would round
+            return json.dumps(json.dumps(self._message, ensure_ascii=False), ensure_ascii=False)
+        return f"JSON.stringify({write_javascript(self._message)})"
+
     def _write_receiving(self) -> list[str]:
         if self._message is None or not self._tells_first:
             return ["  console.log(JSON.parse(event.data));"]
@@ -169,9 +178,9 @@ class _Maker:
         return [
             "  const received = JSON.parse(event.data);",
             "  console.log(received);",
-            "  // It says whether you got in. What is sent before it is refused.",
+            "  // It says whether you got in; what is sent earlier is refused.",
             f'  if (received{action} === "authentication") {{',
-            "    socket.send(JSON.stringify(message));",
+            "    socket.send(message);",
             "  }",
         ]
 
@@ -319,6 +328,15 @@ class _Maker:
     def _prefix(self, scheme: SecurityScheme) -> str:
         """Return what stands before a token that comes in no header."""
         return f"{scheme.scheme} " if scheme.needs_scheme else ""
+
+
+def _has_large_number(value: Any) -> bool:
+    """Tell whether there is an integer in a value that JavaScript's numbers cannot hold."""
+    if isinstance(value, dict):
+        return any(map(_has_large_number, value.values()))
+    if isinstance(value, list):
+        return any(map(_has_large_number, value))
+    return isinstance(value, int) and abs(value) > _SAFE_INTEGER
 
 
 def name_token(scheme: SecurityScheme) -> str:
