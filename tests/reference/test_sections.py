@@ -184,7 +184,7 @@ def test_long_page_shows_what_endpoints_share_once() -> None:
 @pytest.mark.usefixtures("page_settings")
 def test_page_of_a_hundred_endpoints_stays_usable() -> None:
     reference = make_reference(describe_many(100), SERVER)
-    assert reference.message_count == 1000
+    assert sum(len(each.sent) + len(each.received) for each in reference.endpoints) == 1000
     message = reference.endpoints[0].sent[0]
     assert not message.is_open
     [part] = [each for each in message.rows[1].children if each.name == "part"]

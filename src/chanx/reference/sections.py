@@ -56,7 +56,7 @@ class MessageSection:
 
     id: str
     name: str
-    actions: tuple[str | int, ...]
+    actions: tuple[str, ...]
     way: str
     source: str
     summary: tuple[Span, ...]
@@ -76,7 +76,6 @@ class ParameterRow:
     type: str
     facts: tuple[Fact, ...]
     description: tuple[Span, ...]
-    example: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +134,6 @@ class Reference:
     standard: tuple[MessageSection, ...] = ()
     shared: tuple[MessageSection, ...] = ()
     schemas: tuple[SchemaSection, ...] = ()
-    message_count: int = 0
 
 
 def make_reference(description: Description, server: str) -> Reference:
@@ -177,7 +175,6 @@ class _Maker:
             standard=tuple(each for each in once if each.source == "chanx"),
             shared=tuple(each for each in once if each.source != "chanx"),
             schemas=tuple(self._make_schemas()),
-            message_count=sum(len(each.sent) + len(each.received) for each in endpoints),
         )
 
     def _make_endpoint(self, endpoint: Endpoint) -> EndpointSection:
@@ -210,7 +207,9 @@ class _Maker:
         self, messages: Iterable[MessageDescription], place: str
     ) -> tuple[tuple[MessageSection, ...], ...]:
         """Return the endpoint's own messages, those of chanx, and those of several endpoints."""
-        own, standard, shared = [], [], []
+        own: list[MessageSection] = []
+        standard: list[MessageSection] = []
+        shared: list[MessageSection] = []
         for message in messages:
             if found := self._once.get(_get_key(message)):
                 (standard if message.source == "chanx" else shared).append(found)
@@ -223,7 +222,7 @@ class _Maker:
         return MessageSection(
             id=self._ids.make(f"{way}-{message.actions[0]}", place),
             name=message.name,
-            actions=message.actions,
+            actions=tuple(map(str, message.actions)),  # of a number a template makes 1.234
             way=way,
             source=message.source,
             summary=parse_spans(message.summary),
@@ -252,7 +251,6 @@ class _Maker:
             type=name_type(parameter.schema, self._description.definitions),
             facts=get_facts(parameter.schema),
             description=parse_spans(description),
-            example=parameter.example,
         )
 
     def _make_schemas(self) -> Iterator[SchemaSection]:
