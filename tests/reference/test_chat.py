@@ -1,5 +1,6 @@
 """The snippets on the chat's page, pasted and run against the chat."""
 
+import json
 import os
 import subprocess
 import sys
@@ -54,7 +55,7 @@ def run_python(code: str, **environment: str) -> "subprocess.Popen[str]":
 def test_javascript_with_the_session_of_the_page(page: Any, chat: Demo) -> None:
     chat.log_in(page, "alice")
     page.goto(f"{chat.url}/chanx/")
-    lines = run_javascript(page, read_code(page, "JavaScript", "Session"), "{action: pong")
+    lines = run_javascript(page, read_code(page, "JavaScript", "Session"), "{action: chat")
     assert lines[0].startswith("{action: authentication")
     with page.expect_console_message(lambda line: line.text.startswith("closed 100")):
         page.evaluate("socket.close()")
@@ -62,7 +63,7 @@ def test_javascript_with_the_session_of_the_page(page: Any, chat: Demo) -> None:
 
 def test_javascript_with_a_token(page: Any, chat: Demo) -> None:
     page.on("dialog", lambda dialog: dialog.accept(chat.get_token("bob")))
-    run_javascript(page, read_code(page, "JavaScript", "Token"), "{action: pong")
+    run_javascript(page, read_code(page, "JavaScript", "Token"), "{action: chat")
 
 
 def test_javascript_says_why_it_was_refused(page: Any) -> None:
@@ -83,9 +84,9 @@ def test_python(page: Any, chat: Demo) -> None:
     by_token, by_session, refused = [each.communicate(timeout=TIMEOUT)[0] for each in processes]
     assert [each.returncode for each in processes] == [0, 0, 0], refused
     for output in (by_token, by_session):
-        authentication, pong = output.splitlines()
+        authentication, said, *_ = output.splitlines()
         assert '"status_code":200' in authentication.replace(" ", "")
-        assert '"pong"' in pong
+        assert json.loads(said)["action"] == "chat"
     assert '"status_code":401' in refused.replace(" ", "")
     assert refused.splitlines()[-1].startswith("closed 4401")
 

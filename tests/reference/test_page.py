@@ -73,6 +73,26 @@ def test_search_that_is_over_leaves_the_page_as_it_was(page: Any) -> None:
     assert page.text_content("#search-count") == ""
 
 
+def test_search_on_a_phone_goes_along_and_keeps_the_place(browser: Any, page_site: Server) -> None:
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    page.goto(get_url(page_site))
+    page.wait_for_selector("#search")
+    page.evaluate("scrollTo({ top: 2500 })")
+    assert page.locator("#search").bounding_box()["y"] < 100
+    assert page.locator(".top").bounding_box()["y"] < -1000
+    search(page, "drawn_at")
+    assert page.evaluate("scrollY") == 0
+    # No heading without a message below it.
+    shown = page.locator("[data-group]:visible h3:not(.prose h3, .visually-hidden):visible")
+    for index in range(shown.count()):
+        heading = shown.nth(index)
+        items = heading.locator("xpath=following-sibling::*").and_(page.locator(":visible"))
+        assert items.first.evaluate("(each) => each.matches('[data-item]')")
+    page.keyboard.press("Escape")
+    assert page.evaluate("scrollY") == 2500
+    page.close()
+
+
 def test_search_without_a_match_says_so(page: Any) -> None:
     assert search(page, "zebra") == "Nothing found"
     assert page.is_visible("#nothing-found")
@@ -118,6 +138,23 @@ def test_code_is_copied_as_it_stands(browser: Any, page_site: Server) -> None:
     page.locator(".address button").first.click()
     page.wait_for_selector(".address button:text('Copied')")
     assert page.evaluate("navigator.clipboard.readText()").endswith("/ws/drawings/{number}/{key}/")
+    context.close()
+
+
+def test_copy_buttons_have_names_and_stay_as_wide(browser: Any, page_site: Server) -> None:
+    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    page.goto(get_url(page_site))
+    chapter = page.locator("#endpoint-DrawingConsumer")
+    names = chapter.locator("button").evaluate_all("(all) => all.map((each) => each.ariaLabel)")
+    assert "Copy: JavaScript, Session" in names
+    assert "Copy: address of DrawingConsumer" in names
+    assert len(names) == len(set(names))
+    button = chapter.get_by_role("button", name="Copy: address of DrawingConsumer")
+    before = button.bounding_box()
+    button.click()
+    chapter.locator(".address button:text('Copied')").wait_for()
+    assert button.bounding_box() == before
     context.close()
 
 
@@ -179,3 +216,83 @@ def test_address_with_a_broken_fragment_does_no_harm(page: Any, page_site: Serve
     page.goto(f"{get_url(page_site)}#100%")
     search(page, "radius_in_mm")
     assert {"draw", "drawn"} == set(list_shown(page, ".action"))
+
+
+def test_list_of_contents_shows_the_messages_of_the_chapter(page: Any) -> None:
+    page.set_viewport_size({"width": 1280, "height": 420})
+    page.evaluate("location.hash = '#endpoint-OldConsumer_ws_codes_code_arg1_arg2'")
+    page.wait_for_selector(".links a[href*=codes][aria-current] + .sub a")
+    last = page.locator(".links .sub a").last
+    view, item = page.locator(".contents").bounding_box(), last.bounding_box()
+    assert view["y"] <= item["y"]
+    assert item["y"] + item["height"] <= view["y"] + view["height"]
+    assert page.get_by_role("region").count() == 3  # an endpoint is a heading, and no landmark
+
+
+def test_text_from_right_to_left_ends_at_its_end(page: Any) -> None:
+    left = """(each) => {
+        each.textContent = "قناة الرسم.";
+        const range = new Range();
+        range.setStart(each.firstChild, 10);
+        range.setEnd(each.firstChild, 11);
+        const stop = range.getBoundingClientRect();
+        range.setStart(each.firstChild, 0);
+        return stop.right <= range.getBoundingClientRect().left + stop.width + 1;
+    }"""
+    assert page.locator(".lead").first.evaluate(left)
+    assert page.locator(".chapter h2").first.evaluate(left)
+
+
+def test_fingers_find_what_they_press(browser: Any, page_site: Server) -> None:
+    page = browser.new_page(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page.goto(get_url(page_site))
+    page.get_by_role("button", name="Unfold all").click()
+    targets = ".top nav a, summary:not(.note *), .standard a, .search input, main button"
+    heights = page.locator(f":is({targets}):visible").evaluate_all(
+        "(all) => all.map((each) => [each.getBoundingClientRect().height, each.outerHTML])"
+    )
+    assert len(heights) > 20
+    assert [html for height, html in heights if height < 44] == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.close()
+
+
+def test_nothing_covers_a_page_that_is_magnified(browser: Any, page_site: Server) -> None:
+    page = browser.new_page(viewport={"width": 360, "height": 225})  # 1440 by 900 at 400 %
+    for place in ("", "playground/websocket/"):
+        page.goto(get_url(page_site) + place)
+        page.evaluate("scrollTo({ top: 500 })")
+        found = page.evaluate("document.elementFromPoint(20, 5).closest('main') !== null")
+        assert found
+    page.close()
+
+
+FRAME = """(each) => {
+    const { outlineStyle, borderColor } = getComputedStyle(each);
+    return [outlineStyle, borderColor];
+}"""
+
+
+def test_choices_and_edges_show_where_colours_are_the_reader_s(
+    browser: Any, page_site: Server
+) -> None:
+    url = f"{get_url(page_site)}playground/websocket/?endpoint=drawing+by+name"
+    page = browser.new_page(forced_colors="active")
+    page.goto(url)
+    page.wait_for_selector(".segments")
+    for chosen, other in [
+        (".top nav a[aria-current]", ".top nav a:not([aria-current])"),
+        (".segments input:checked + span", ".segments input:not(:checked) + span"),
+    ]:
+        assert page.locator(chosen).first.evaluate(FRAME)[0] == "solid"
+        assert page.locator(other).first.evaluate(FRAME)[0] == "none"
+    page.close()
+    page = browser.new_page(contrast="more")
+    page.goto(url)
+    quiet = page.locator(".log-tools button").first
+    quiet.wait_for()
+    assert "rgba(0, 0, 0, 0)" not in quiet.evaluate(FRAME)[1]
+    page.emulate_media(contrast="no-preference")
+    edge = page.locator(".settings input[type=text], .settings input:not([type])").first
+    assert page.locator(".log-filters select").first.evaluate(FRAME) == edge.evaluate(FRAME)
+    page.close()

@@ -157,10 +157,34 @@ def test_few_messages_are_open_and_unfold_in_place() -> None:
     assert reference.schemas == ()
 
 
+def share_messages(description: Description, count: int) -> Description:
+    """Give so many endpoints the messages of the only one, and the last a message of its own."""
+    [first] = description.endpoints
+    own = replace(first.incoming[0], path="own.Message")
+    endpoints = [replace(first, name=f"place{each}") for each in range(count)]
+    endpoints[-1] = replace(first, name="last", incoming=(own, *first.incoming))
+    return replace(description, endpoints=tuple(endpoints))
+
+
+@pytest.mark.usefixtures("page_settings")
+def test_long_page_shows_what_endpoints_share_once() -> None:
+    short = make_reference(share_messages(describe_many(1), 14), SERVER)
+    assert (short.shared, len(short.endpoints[0].sent)) == ((), 5)
+    long = make_reference(share_messages(describe_many(1), 15), SERVER)
+    assert len(long.shared) == 10
+    first, last = long.endpoints[0], long.endpoints[-1]
+    assert (first.sent, first.received) == ((), ())
+    assert (*first.shared_sent, *first.shared_received) == long.shared
+    assert [each.id for each in last.sent] == ["endpoint-last-send-do_0"]
+    html = render_to_string("chanx/reference.html", {"reference": long, "links": {}})
+    assert html.count('id="message-send-do_0"') == 1
+    assert html.count('href="#message-send-do_0"') == 15 + 1  # its own anchor
+
+
 @pytest.mark.usefixtures("page_settings")
 def test_page_of_a_hundred_endpoints_stays_usable() -> None:
     reference = make_reference(describe_many(100), SERVER)
-    assert reference.message_count == 1000
+    assert sum(len(each.sent) + len(each.received) for each in reference.endpoints) == 1000
     message = reference.endpoints[0].sent[0]
     assert not message.is_open
     [part] = [each for each in message.rows[1].children if each.name == "part"]

@@ -7,10 +7,12 @@ import sys
 import threading
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterator
-from typing import Any
+from contextlib import suppress
+from typing import Annotated, Any, Literal
 
 import pytest
-from pydantic import BaseModel
+from django.test import override_settings
+from pydantic import BaseModel, Field
 from rest_framework.authentication import (
     BasicAuthentication,
     SessionAuthentication,
@@ -21,22 +23,35 @@ from rest_framework_simplejwt.authentication import JWTAuthentication
 from websockets.sync.server import Server, ServerConnection, serve
 
 from chanx.description import documented
+from chanx.messages.base import BaseIncomingMessage, BaseMessage
+from chanx.messages.incoming import PingMessage
 from chanx.reference.literals import write_javascript, write_python
 from chanx.reference.snippets import Snippet, make_snippets
 from chanx.routing import path
-from tests.description.site import Consumer, StampAuthentication, describe_routes
+from tests.description.site import Consumer, EraseMessage, StampAuthentication, describe_routes
 
 TOKEN = "se/cr?et"
 ENCODED = urlsafe_b64encode(TOKEN.encode()).decode().rstrip("=")
 ENCODED_BEARER = urlsafe_b64encode(f"Bearer {TOKEN}".encode()).decode().rstrip("=")
-PING = {"action": "ping", "payload": None}
+ERASE = {"action": "erase", "payload": 3}
 AUTHENTICATE = {"action": "authenticate", "payload": {"token": TOKEN}}
 
 
+class Incoming(BaseIncomingMessage):
+    """A ping, and what says something."""
+
+    message: PingMessage | EraseMessage
+
+
 class Recorder:
-    """A server that notes a handshake and what follows, and then refuses."""
+    """A server that notes a handshake, lets everybody in, notes what follows, and then refuses.
+
+    ``takes_token``: the first frame is for the authentication. ``early``: came before its answer.
+    """
 
     def __init__(self, server: Server) -> None:
+        self.takes_token = False
+        self.early: list[Any] = []
         self.url = f"ws://127.0.0.1:{server.socket.getsockname()[1]}"
         self.handshakes: list[Any] = []
         self.frames: list[Any] = []
@@ -48,11 +63,15 @@ class Recorder:
 def recorder() -> Iterator[Recorder]:
     def handle(socket: ServerConnection) -> None:
         found.handshakes.append(socket.request)
+        if found.takes_token:
+            found.frames.append(json.loads(socket.recv()))
+        socket.ping().wait()  # what was sent before the client's answer to it is here by now
+        with suppress(TimeoutError):
+            found.early.append(socket.recv(timeout=0))
         socket.send('{"action": "authentication"}')
         for text in socket:
             found.frames.append(json.loads(text))
-            if found.frames[-1] == PING:
-                socket.close(4403, "not today")
+            socket.close(4403, "not today")
         found.codes.append(socket.close_code)
         found.ended.set()
 
@@ -74,6 +93,7 @@ def make(
     options: dict[str, Any] = {
         "authentication_classes": classes,
         "permission_classes": [IsAuthenticated if login else AllowAny],
+        "INCOMING_MESSAGE_SCHEMA": Incoming,
     }
     if transports:
         options["token_transports"] = transports
@@ -131,6 +151,7 @@ PROGRAMS: dict[str, Any] = {
 @pytest.mark.parametrize("case", PROGRAMS)
 def test_python(recorder: Recorder, case: str) -> None:
     classes, transports, label, headers, query = PROGRAMS[case]
+    recorder.takes_token = case == "message"
     code = choose(make(recorder.url, *classes, transports=transports), "Python", label)
     environment = {"TOKEN": TOKEN, "USER_NAME": "ann", "PASSWORD": "pässword", "SESSION": "abc"}
     output = run_python(code, **environment)
@@ -138,8 +159,30 @@ def test_python(recorder: Recorder, case: str) -> None:
     [handshake] = recorder.handshakes
     assert handshake.path == "/things/example/" + (query or "")
     assert {name: handshake.headers[name] for name in headers} == headers
-    assert recorder.frames == [*([AUTHENTICATE] if case == "message" else []), PING]
+    assert recorder.frames == [*([AUTHENTICATE] if recorder.takes_token else []), ERASE]
+    assert recorder.early == []
     assert TOKEN not in code
+
+
+class CountMessage(BaseMessage):
+    action: Literal["count"] = "count"
+    payload: Annotated[int, Field(examples=[1146457891234567891])]
+
+
+class CountIncoming(BaseIncomingMessage):
+    message: CountMessage
+
+
+@pytest.mark.browser
+def test_javascript_sends_large_numbers_as_they_are(recorder: Recorder, browser: Any) -> None:
+    consumer: Any = type("CountConsumer", (Consumer,), {"INCOMING_MESSAGE_SCHEMA": CountIncoming})
+    [endpoint] = describe_routes(path("counts/", consumer.as_asgi())).endpoints
+    code = make_snippets(endpoint, recorder.url)[0].code
+    page = browser.new_page()
+    with page.expect_console_message(lambda line: line.text == "closed 4403 not today"):
+        page.evaluate(f"() => {{\n{code}\n}}")
+    page.close()
+    assert recorder.frames == [{"action": "count", "payload": 1146457891234567891}]
 
 
 def test_python_says_when_a_handshake_is_refused() -> None:
@@ -162,6 +205,13 @@ BROWSER: dict[str, Any] = {
     "second kind": PROGRAMS["second kind"],
     "query": (*PROGRAMS["query"][:4], "?token=se%2Fcr%3Fet"),
     "message": PROGRAMS["message"],
+    "message, beside another way": (
+        (TokenAuthentication,),
+        ("header", "subprotocol", "message"),
+        "Token as first message",
+        {"Sec-WebSocket-Protocol": "chanx"},
+        None,
+    ),
 }
 
 
@@ -170,6 +220,7 @@ BROWSER: dict[str, Any] = {
 def test_javascript(recorder: Recorder, browser: Any, case: str) -> None:
     classes, transports, label, headers, query = BROWSER[case]
     code = choose(make(recorder.url, *classes, transports=transports), "JavaScript", label)
+    recorder.takes_token = case.startswith("message")
     page = browser.new_page()
     page.on("dialog", lambda dialog: dialog.accept(TOKEN))
     with page.expect_console_message(lambda line: line.text == "closed 4403 not today"):
@@ -178,7 +229,8 @@ def test_javascript(recorder: Recorder, browser: Any, case: str) -> None:
     [handshake] = recorder.handshakes
     assert handshake.path == "/things/example/" + (query or "")
     assert {name: handshake.headers[name] for name in headers} == headers
-    assert recorder.frames == [*([AUTHENTICATE] if case == "message" else []), PING]
+    assert recorder.frames == [*([AUTHENTICATE] if recorder.takes_token else []), ERASE]
+    assert recorder.early == []
 
 
 def test_which_snippets_there_are() -> None:
@@ -198,6 +250,18 @@ def test_which_snippets_there_are() -> None:
         "Python: Token",
         "Python: No login",
     ]
+
+
+def test_snippets_know_what_tells_them_that_they_are_in() -> None:
+    def write(action_key: str) -> str:
+        [endpoint] = describe_routes(path("things/", Consumer.as_asgi())).endpoints
+        return make_snippets(endpoint, "ws://x", action_key)[0].code
+
+    assert 'if (received.kind === "authentication")' in write("kind")
+    assert 'if (received["@type"] === "authentication")' in write("@type")
+    assert "onopen" not in write("kind")
+    with override_settings(CHANX={"SEND_AUTHENTICATION_MESSAGE": False}):
+        assert "socket.onopen = () => {\n  socket.send(" in write("kind")
 
 
 def test_address_is_one_that_a_url_may_be() -> None:

@@ -59,6 +59,16 @@ Last."""
     ]
 
 
+def test_list_may_begin_right_below_a_paragraph() -> None:
+    text = "These, of\n1999. For now:\n- one,\n  and more\n- two\n\nIn turn:\n1. first\n2. second"
+    assert [(each.kind, read(each)) for each in parse_text(text)] == [
+        ("paragraph", ["These, of 1999. For now:"]),
+        ("list", ["one, and more", "two"]),
+        ("paragraph", ["In turn:"]),
+        ("list", ["first", "second"]),
+    ]
+
+
 def test_items_keep_their_numbers() -> None:
     blocks = parse_text("3. third\n4. fourth\n\n- none")
     assert [each.start for each in blocks] == [3, None]

@@ -123,6 +123,24 @@ def test_bounds_are_said_in_words() -> None:
     assert rows["text"].description[0].lines[0][1].is_code
 
 
+class Bounded(BaseModel):
+    price: Annotated[float, Field(ge=0)] | Annotated[str, Field(pattern="^x")] | None
+    counts: list[Annotated[int, Field(ge=1, le=9)]]
+    grid: dict[str, list[Annotated[int, Field(lt=3)]]]
+    levels: list[Level] | None
+    point: Point | Annotated[int, Field(ge=0)]
+
+
+def test_bounds_of_parts_that_have_no_row_are_said() -> None:
+    rows = make(Bounded)
+    assert say(rows["price"]) == ["number: at least 0", "string: matches ^x"]
+    assert say(rows["counts"]) == ["each item: at least 1", "each item: at most 9"]
+    assert say(rows["grid"]) == ["each key: each item: less than 3"]
+    assert say(rows["levels"]) == ["each item: one of 1 2"]
+    assert say(rows["point"]) == []
+    assert say(rows["point"].children[1]) == ["at least 0"]
+
+
 def test_presence_is_said_as_the_reader_needs_it() -> None:
     trees = Trees(define(Everything))
     written = index(trees.make("Everything"))
@@ -208,7 +226,21 @@ def test_size_is_bounded() -> None:
 
 
 @pytest.mark.parametrize(
-    "schema", [True, False, {}, None, {"type": ["string", "null"]}, {"enum": []}]
+    "schema",
+    [
+        True,
+        False,
+        {},
+        None,
+        {"type": ["string", "null"]},
+        {"enum": []},
+        {"enum": None},
+        {"enum": [()]},
+        {"properties": {"x": {}}, "required": None},
+        {"oneOf": [{"properties": {"x": {}}}, {"type": "string"}], "discriminator": None},
+        {"anyOf": [{"type": "array", "items": {"type": "array", "items": {}}}, {"type": "string"}]},
+        {"items": {"anyOf": None}},
+    ],
 )
 def test_strange_schemas_have_a_row(schema: Any) -> None:
     [row] = Trees({"It": {"type": "object", "properties": {"it": schema}}}).make("It")

@@ -2,16 +2,18 @@
 
 import re
 from html import unescape
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
 from django.test import Client, override_settings
 from django.urls import reverse
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from chanx.messages.base import BaseIncomingMessage, BaseMessage
 from chanx.routing import path
 from chanx.utils.settings import settings_context
 from tests.description.site import Consumer
@@ -105,6 +107,10 @@ def test_site_that_cannot_be_described_says_why() -> None:
     text = get_text(response.content.decode())
     assert "The API cannot be described" in text
     assert "tests.description.broken_site" in text
+    assert "manage.py asyncapi" in text
+    with pytest.raises(CommandError, match=r"tests\.description\.broken_site") as failure:
+        call_command("asyncapi")
+    assert " ".join(str(failure.value).split()) in text
 
 
 @override_settings(ASGI_APPLICATION=f"{__name__}.empty")
@@ -175,6 +181,32 @@ def test_names_are_those_of_the_wire() -> None:
     assert "radiusInMm" in text
     assert "radius_in_mm" not in text
     assert "their kind_of says which one it is" in text
+
+
+class NumberMessage(BaseMessage):
+    action: Literal[12345] = 12345
+    payload: None = None
+
+
+class NumberIncoming(BaseIncomingMessage):
+    message: NumberMessage
+
+
+class NumberConsumer(Consumer):
+    INCOMING_MESSAGE_SCHEMA = NumberIncoming
+
+
+numbers = ProtocolTypeRouter({"websocket": URLRouter([path("n/", NumberConsumer.as_asgi())])})
+
+
+@override_settings(
+    ASGI_APPLICATION=f"{__name__}.numbers", USE_THOUSAND_SEPARATOR=True, LANGUAGE_CODE="de"
+)
+def test_numbers_are_those_of_the_wire() -> None:
+    html = get_page()
+    assert '<code class="action">12345</code>' in html
+    assert "<code>4401</code>" in html
+    assert not re.search(r"\b(?:12|4)[.,]\d{3}\b", get_text(html))
 
 
 def test_server_is_that_of_the_setting() -> None:

@@ -91,8 +91,9 @@ def name_type(schema: Any, definitions: Mapping[str, Schema], depth: int = 0) ->
         return " and ".join(dict.fromkeys(map(name, schema["allOf"]))) or "anything"
     if "const" in schema:
         return write_value(schema["const"])
-    if "enum" in schema and "type" not in schema:
-        return _join(list(dict.fromkeys(_TYPES[type(each)] for each in schema["enum"])), False)
+    if isinstance(schema.get("enum"), list) and "type" not in schema:
+        kinds = [_TYPES.get(type(each), "anything") for each in schema["enum"]]
+        return _join(list(dict.fromkeys(kinds)), False)
     kind = schema.get("type")
     if isinstance(kind, list):
         parts = [name({**schema, "type": each}) for each in kind if each != "null"]

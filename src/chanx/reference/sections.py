@@ -1,6 +1,7 @@
 """What the reference page shows, ready to be laid out: a template makes no decisions."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -28,9 +29,10 @@ __all__ = [
 _FEW: Final = 24
 """Messages of a page that shows them unfolded."""
 _MANY: Final = 150
-"""Messages beyond which schemas are shown once, and not within every message."""
+"""Messages beyond which schemas are shown once, and not within every message; and so are messages
+that several endpoints have."""
 
-
+_Key = tuple[str, str, str]
 _PLACES: Final = {
     "cookie": "cookie",
     "header": "header",
@@ -54,7 +56,7 @@ class MessageSection:
 
     id: str
     name: str
-    actions: tuple[str | int, ...]
+    actions: tuple[str, ...]
     way: str
     source: str
     summary: tuple[Span, ...]
@@ -74,7 +76,6 @@ class ParameterRow:
     type: str
     facts: tuple[Fact, ...]
     description: tuple[Span, ...]
-    example: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,10 @@ class SecurityRow:
 
 @dataclass(frozen=True, slots=True)
 class EndpointSection:
-    """An endpoint. Messages of chanx itself are described once, in a chapter of their own."""
+    """An endpoint. Messages of chanx itself are described once, in a chapter of their own.
+
+    So are, on a long page, those that other endpoints have, too: "shared".
+    """
 
     id: str
     endpoint: Endpoint
@@ -103,6 +107,8 @@ class EndpointSection:
     received: tuple[MessageSection, ...]
     standard_sent: tuple[MessageSection, ...]
     standard_received: tuple[MessageSection, ...]
+    shared_sent: tuple[MessageSection, ...]
+    shared_received: tuple[MessageSection, ...]
     snippets: tuple[Snippet, ...]
 
 
@@ -126,8 +132,8 @@ class Reference:
     action_key: str
     endpoints: tuple[EndpointSection, ...] = ()
     standard: tuple[MessageSection, ...] = ()
+    shared: tuple[MessageSection, ...] = ()
     schemas: tuple[SchemaSection, ...] = ()
-    message_count: int = 0
 
 
 def make_reference(description: Description, server: str) -> Reference:
@@ -150,29 +156,31 @@ class _Maker:
             else Trees(description.definitions, depth=1, size=40)
         )
         self._rows: dict[tuple[str, bool], tuple[Row, ...]] = {}
-        self._standard: dict[tuple[str, str], MessageSection] = {}
+        counts = Counter(map(_get_key, own)) if len(own) > _MANY else {}
+        self._is_shared = {key for key, count in counts.items() if count > 1}
+        self._once: dict[_Key, MessageSection] = {}
 
     def make(self) -> Reference:
         """Return the page's content."""
         for message in _list_messages(self._description.endpoints):
-            key = (message.path, message.direction)
-            if message.source == "chanx" and key not in self._standard:
-                self._standard[key] = self._make_message(message, "message")
+            key = _get_key(message)
+            if (message.source == "chanx" or key in self._is_shared) and key not in self._once:
+                self._once[key] = self._make_message(message, "message")
         endpoints = tuple(map(self._make_endpoint, self._description.endpoints))
-        standard = sorted(self._standard.values(), key=lambda each: each.way != "send")
+        once = sorted(self._once.values(), key=lambda each: each.way != "send")
         return Reference(
             server=self._server,
             action_key=self._description.action_key,
             endpoints=endpoints,
-            standard=tuple(standard),
+            standard=tuple(each for each in once if each.source == "chanx"),
+            shared=tuple(each for each in once if each.source != "chanx"),
             schemas=tuple(self._make_schemas()),
-            message_count=sum(len(each.sent) + len(each.received) for each in endpoints),
         )
 
     def _make_endpoint(self, endpoint: Endpoint) -> EndpointSection:
         place = self._ids.make(endpoint.name, "endpoint")
-        sent, standard_sent = self._divide(endpoint.incoming, place)
-        received, standard_received = self._divide(endpoint.outgoing, place)
+        sent, standard_sent, shared_sent = self._divide(endpoint.incoming, place)
+        received, standard_received, shared_received = self._divide(endpoint.outgoing, place)
         query = endpoint.query or {}
         query_text = query.get("description")
         return EndpointSection(
@@ -190,27 +198,31 @@ class _Maker:
             received=received,
             standard_sent=standard_sent,
             standard_received=standard_received,
-            snippets=make_snippets(endpoint, self._server),
+            shared_sent=shared_sent,
+            shared_received=shared_received,
+            snippets=make_snippets(endpoint, self._server, self._description.action_key),
         )
 
     def _divide(
         self, messages: Iterable[MessageDescription], place: str
-    ) -> tuple[tuple[MessageSection, ...], tuple[MessageSection, ...]]:
-        """Return the endpoint's own messages, and those of chanx."""
-        own, standard = [], []
+    ) -> tuple[tuple[MessageSection, ...], ...]:
+        """Return the endpoint's own messages, those of chanx, and those of several endpoints."""
+        own: list[MessageSection] = []
+        standard: list[MessageSection] = []
+        shared: list[MessageSection] = []
         for message in messages:
-            if message.source == "chanx":
-                standard.append(self._standard[message.path, message.direction])
+            if found := self._once.get(_get_key(message)):
+                (standard if message.source == "chanx" else shared).append(found)
             else:
                 own.append(self._make_message(message, place))
-        return tuple(own), tuple(standard)
+        return tuple(own), tuple(standard), tuple(shared)
 
     def _make_message(self, message: MessageDescription, place: str) -> MessageSection:
         way = "send" if message.direction == "in" else "receive"
         return MessageSection(
             id=self._ids.make(f"{way}-{message.actions[0]}", place),
             name=message.name,
-            actions=message.actions,
+            actions=tuple(map(str, message.actions)),  # of a number a template makes 1.234
             way=way,
             source=message.source,
             summary=parse_spans(message.summary),
@@ -239,7 +251,6 @@ class _Maker:
             type=name_type(parameter.schema, self._description.definitions),
             facts=get_facts(parameter.schema),
             description=parse_spans(description),
-            example=parameter.example,
         )
 
     def _make_schemas(self) -> Iterator[SchemaSection]:
@@ -259,6 +270,10 @@ class _Maker:
                     rows=self._trees.make(name, depth=0, is_received=name.endswith("-Output")),
                 )
         yield from sorted(done.values(), key=lambda each: each.title.lower())
+
+
+def _get_key(message: MessageDescription) -> _Key:
+    return message.path, message.direction, message.source
 
 
 def _list_messages(endpoints: Iterable[Endpoint]) -> Iterator[MessageDescription]:

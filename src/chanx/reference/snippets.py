@@ -1,4 +1,4 @@
-"""Code that connects to an endpoint, sends its first example and prints what comes back.
+"""Code that connects to an endpoint, sends an example once let in, and prints what comes back.
 
 It has no credentials in it: Python takes them from the environment, and JavaScript has the cookies
 of the page that it runs on, or asks.
@@ -24,6 +24,7 @@ _BROWSER_ORDER: Final = ("subprotocol", "message", "query")
 _PROGRAM_ORDER: Final = ("header", "subprotocol", "message", "query")
 """Where a token goes: the first of them that the endpoint takes."""
 _PLACEHOLDER: Final = "\x00token"
+_SAFE_INTEGER: Final = 2**53 - 1
 _QUIET: Final = 5
 """Seconds without a message after which a program ends."""
 
@@ -70,30 +71,31 @@ def _write_query_value(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def make_snippets(endpoint: Endpoint, server: str) -> tuple[Snippet, ...]:
+def make_snippets(
+    endpoint: Endpoint, server: str, action_key: str = "action"
+) -> tuple[Snippet, ...]:
     """Return the snippets of an endpoint: those for a browser first."""
     if not endpoint.is_described:
         return ()
-    maker = _Maker(endpoint, make_example_url(endpoint, server))
+    maker = _Maker(endpoint, make_example_url(endpoint, server), action_key)
     return (*maker.make_browser(), *maker.make_programs())
 
 
 class _Maker:
     """Makes the snippets of one endpoint."""
 
-    def __init__(self, endpoint: Endpoint, url: str) -> None:
+    def __init__(self, endpoint: Endpoint, url: str, action_key: str) -> None:
         self._endpoint = endpoint
         self._url = url
+        self._action_key = action_key
         self._join = "&" if "?" in url else "?"
-        examples = (
-            message.examples[0].content
-            for message in endpoint.incoming
-            if message.examples and message.source == "consumer"
-        )
-        self._message = next(examples, None)
+        own = [m for m in endpoint.incoming if m.examples and m.source == "consumer"]
+        # As in the playground: what says something, before a ping.
+        own.sort(key=lambda each: "ping" in each.actions)
+        self._message = own[0].examples[0].content if own else None
         authenticate = (m for m in endpoint.incoming if "authenticate" in m.actions)
         self._authenticate = next((m.examples[0].content for m in authenticate if m.examples), None)
-        # Without it a program would wait for what never comes.
+        # Messages before it are answered by an error; without it, waiting would have no end.
         self._tells_first = any(
             message.source == "chanx" and "authentication" in message.actions
             for message in endpoint.outgoing
@@ -109,9 +111,14 @@ class _Maker:
             yield self._make_browser("Session", note)
         elif self._takes_anybody():
             yield self._make_browser("No login", "In any page that may open sockets here.")
-        for scheme, place in self._list_tokens(_BROWSER_ORDER):
-            note = "It asks for the token. Your own code has it from where users log in."
+        note = "It asks for the token. Your own code has it from where users log in."
+        shown = list(self._list_tokens(_BROWSER_ORDER))
+        for scheme, place in shown:
             yield self._make_browser(name_token(scheme), note, scheme, place)
+        for scheme, place in self._list_tokens(("message",)):
+            if (scheme, place) not in shown:  # another way, which keeps it out of proxies' logs
+                label = f"{name_token(scheme)} as first message"
+                yield self._make_browser(label, note, scheme, place)
 
     def _make_browser(
         self, label: str, note: str, scheme: SecurityScheme | None = None, place: str = ""
@@ -137,24 +144,45 @@ class _Maker:
         if place != "query":
             lines = [line.replace("let url", "const url", 1) for line in lines]
         lines.append(f"const socket = new WebSocket(url, {protocols});")
-        sent = [self._write_authenticate("token", 2)] if place == "message" else []
+        sent = []
+        if place == "message":
+            sent.append(f"JSON.stringify({self._write_authenticate('token', 2)})")
         if self._message is not None:
-            lines.append(f"const message = {write_javascript(self._message)};")
-            sent.append("message")
+            lines.append(f"const message = {self._write_message()};")
+            if not self._tells_first:
+                sent.append("message")
         if sent:
             lines.append("socket.onopen = () => {")
-            lines += [f"  socket.send(JSON.stringify({each}));" for each in sent]
+            lines += [f"  socket.send({each});" for each in sent]
             lines.append("};")
+        lines += ["socket.onmessage = (event) => {", *self._write_receiving(), "};"]
         lines += [
-            "socket.onmessage = (event) => {",
-            "  console.log(JSON.parse(event.data));",
-            "};",
             "socket.onclose = (event) => {",
             '  console.log("closed", event.code, event.reason);',
             "};",
             "// When you have seen enough: socket.close();",
         ]
         return Snippet("JavaScript", label, note, "\n".join(lines) + "\n")
+
+    def _write_message(self) -> str:
+        """Return the expression of the text that is sent."""
+        if _has_large_number(self._message):  # which JavaScript would round
+            return json.dumps(json.dumps(self._message, ensure_ascii=False), ensure_ascii=False)
+        return f"JSON.stringify({write_javascript(self._message)})"
+
+    def _write_receiving(self) -> list[str]:
+        if self._message is None or not self._tells_first:
+            return ["  console.log(JSON.parse(event.data));"]
+        key = self._action_key
+        action = f".{key}" if key.isidentifier() else f"[{json.dumps(key, ensure_ascii=False)}]"
+        return [
+            "  const received = JSON.parse(event.data);",
+            "  console.log(received);",
+            "  // It says whether you got in; what is sent earlier is refused.",
+            f'  if (received{action} === "authentication") {{',
+            "    socket.send(message);",
+            "  }",
+        ]
 
     def _write_authenticate(self, token: str, indent: int) -> str:
         """Return the message that shows a token, with the expression of the token in it."""
@@ -300,6 +328,15 @@ class _Maker:
     def _prefix(self, scheme: SecurityScheme) -> str:
         """Return what stands before a token that comes in no header."""
         return f"{scheme.scheme} " if scheme.needs_scheme else ""
+
+
+def _has_large_number(value: Any) -> bool:
+    """Tell whether there is an integer in a value that JavaScript's numbers cannot hold."""
+    if isinstance(value, dict):
+        return any(map(_has_large_number, value.values()))
+    if isinstance(value, list):
+        return any(map(_has_large_number, value))
+    return isinstance(value, int) and abs(value) > _SAFE_INTEGER
 
 
 def name_token(scheme: SecurityScheme) -> str:

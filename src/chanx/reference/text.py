@@ -5,6 +5,7 @@ No markup is made here, and none that stands in a text counts, but for backticks
 
 import re
 import textwrap
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -12,6 +13,8 @@ __all__ = ["Block", "Span", "parse_spans", "parse_text"]
 
 _CODE: Final = re.compile(r"(?<!`)(`{1,2})(?!`)(.+?)(?<!`)\1(?!`)")
 _ITEM: Final = re.compile(r"(?:[-*+]|(\d{1,3})[.)])\s+(?=\S)")
+_BEGIN: Final = re.compile(r"(?:[-*+]|1[.)])\s+\S")
+"""What begins a list right below a paragraph. Another number may well be the end of a sentence."""
 _FENCE: Final = "```"
 
 
@@ -62,7 +65,7 @@ def parse_text(text: str) -> tuple[Block, ...]:
 
     def finish() -> None:
         if any(line.strip() for line in chunk):
-            found.append(_make_code(chunk) if is_fenced else _make_block(chunk))
+            found.extend([_make_code(chunk)] if is_fenced else _make_blocks(chunk))
         chunk.clear()
 
     for line in text.expandtabs(4).splitlines():
@@ -77,13 +80,18 @@ def parse_text(text: str) -> tuple[Block, ...]:
     return tuple(found)
 
 
-def _make_block(lines: list[str]) -> Block:
+def _make_blocks(lines: list[str]) -> Iterator[Block]:
     if all(line.startswith("    ") for line in lines):
-        return _make_code(lines)
+        yield _make_code(lines)
+        return
     lines = [line.strip() for line in lines]
     first = _ITEM.match(lines[0])
     if not first:
-        return Block("paragraph", (parse_spans(" ".join(lines)),))
+        end = next((i for i, line in enumerate(lines) if _BEGIN.match(line)), len(lines))
+        yield Block("paragraph", (parse_spans(" ".join(lines[:end])),))
+        if end < len(lines):
+            yield from _make_blocks(lines[end:])
+        return
     items: list[str] = []
     for line in lines:
         if match := _ITEM.match(line):
@@ -91,7 +99,7 @@ def _make_block(lines: list[str]) -> Block:
         else:
             items[-1] += f" {line}"
     start = int(first[1]) if first[1] else None
-    return Block("list", tuple(parse_spans(item) for item in items), start)
+    yield Block("list", tuple(parse_spans(item) for item in items), start)
 
 
 def _make_code(lines: list[str]) -> Block:

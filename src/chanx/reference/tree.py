@@ -1,6 +1,6 @@
 """A JSON Schema as rows that unfold, for people to read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -21,6 +21,8 @@ __all__ = ["Row", "Trees"]
 _MAX_DEPTH: Final = 12
 _MAX_OPTIONS: Final = 12
 """A union of more has a link for each, instead of its fields."""
+_MAX_NESTED: Final = 2
+"""Parts within parts whose bounds are said in one line."""
 _EACH: Final = ("each item", "each key")
 _ANNOTATIONS: Final = ("description", "default", "deprecated", "examples")
 
@@ -118,13 +120,34 @@ class Trees:
             presence=self._get_presence(is_required),
             is_deprecated=found.get("deprecated") is True,
             description=parse_text(text) if isinstance(text, str) else (),
-            facts=() if name_of_link else get_facts(found, with_default=is_required is False),
+            facts=() if name_of_link else self._make_facts(found, is_required is False),
             link=link,
             is_recursive=is_recursive,
             label=label,
             children=children,
             is_open=level == 0,
         )
+
+    def _make_facts(self, schema: Schema, with_default: bool, depth: int = 0) -> tuple[Fact, ...]:
+        """Return what a schema allows, and what its parts do that have no rows of their own."""
+        found = list(get_facts(schema, with_default=with_default))
+        for name, part in self._list_parts(schema):
+            inner, _, _ = self._resolve(part, ())
+            bounds = {key: value for key, value in inner.items() if key != "examples"}
+            facts = self._make_facts(bounds, False, depth + 1) if depth < _MAX_NESTED else ()
+            found += [Fact(f"{name}: {fact.label}", fact.values) for fact in facts]
+        return tuple(found)
+
+    def _list_parts(self, schema: Schema) -> Iterator[tuple[str, Any]]:
+        """Yield the kinds, items and values that have no rows, with what they are called."""
+        if schema.get("properties"):
+            return
+        if not self._find_options(schema):
+            for option in get_options(schema)[0]:
+                yield name_type(option, self._definitions), option
+        for key, name in zip(("items", "additionalProperties"), _EACH, strict=True):
+            if isinstance(schema.get(key), Mapping) and not self._is_structured(schema[key]):
+                yield name, schema[key]
 
     def _get_presence(
         self, is_required: bool | None
@@ -196,7 +219,7 @@ class Trees:
         """Return the rows below a schema, and what they are."""
         properties, others = schema.get("properties"), schema.get("additionalProperties")
         if isinstance(properties, Mapping) and properties:
-            required = schema.get("required", ())
+            required = _get_list(schema, "required")
             rows = [
                 self._make_row(name, each, name in required, stack, level)
                 for name, each in properties.items()
@@ -241,9 +264,10 @@ class Trees:
     def _make_options(
         self, schema: Schema, options: Sequence[Any], stack: tuple[str, ...], level: int
     ) -> list[Row]:
-        mapping = schema.get("discriminator", {}).get("mapping", {})
+        discriminator = _get_mapping(schema, "discriminator")
+        mapping = _get_mapping(discriminator, "mapping")
         names = {reference: value for value, reference in mapping.items()}
-        key = schema.get("discriminator", {}).get("propertyName", "")
+        key = discriminator.get("propertyName", "")
         left = self._left
         if len(options) > _MAX_OPTIONS:
             self._left = 0
@@ -263,6 +287,11 @@ class Trees:
 def _get_list(schema: Schema, key: str) -> Sequence[Any]:
     found = schema.get(key)
     return found if isinstance(found, list) else ()
+
+
+def _get_mapping(schema: Schema, key: str) -> Schema:
+    found = schema.get(key)
+    return found if isinstance(found, Mapping) else {}
 
 
 def _count(rows: Sequence[Row], noun: str) -> str:

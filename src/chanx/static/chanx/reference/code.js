@@ -4,23 +4,25 @@ import { copy, h } from "../dom.js";
 
 /** Puts a copy button on every block of code and on every address. */
 export function addCopyButtons() {
-  for (const block of document.querySelectorAll(".code-block")) {
-    addCopyButton(block, "Copy code", () => block.querySelector("pre")?.textContent ?? "");
+  for (const block of /** @type {NodeListOf<HTMLElement>} */ (
+    document.querySelectorAll(".code-block")
+  )) {
+    addCopyButton(block, block.dataset["name"] ?? "code", () => block.querySelector("pre")?.textContent ?? "");
   }
   for (const address of /** @type {NodeListOf<HTMLElement>} */ (
     document.querySelectorAll("[data-copy]")
   )) {
-    addCopyButton(address, "Copy address", () => address.dataset["copy"] ?? "");
+    addCopyButton(address, address.dataset["name"] ?? "address", () => address.dataset["copy"] ?? "");
   }
 }
 
 /**
  * @param {Element} place
- * @param {string} label
+ * @param {string} name what is copied
  * @param {() => string} read
  */
-function addCopyButton(place, label, read) {
-  const button = h("button", { type: "button", title: label }, "Copy");
+function addCopyButton(place, name, read) {
+  const button = h("button", { type: "button", "aria-label": `Copy: ${name}` }, "Copy");
   button.addEventListener("click", () => void copy(button, read()));
   place.append(button);
 }

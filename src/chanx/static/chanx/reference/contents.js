@@ -63,7 +63,20 @@ function enter(link, chapter) {
   if (messages.length && link.parentElement) {
     link.parentElement.append(h("ul", { class: "sub" }, messages.map(makeLink)));
   }
-  link.scrollIntoView({ block: "nearest" });
+  showInList(link);
+}
+
+/**
+ * Scrolls the list, and nothing else, where it does not show a chapter with its messages.
+ *
+ * @param {HTMLAnchorElement} link
+ */
+function showInList(link) {
+  const list = link.closest(".contents");
+  const item = link.parentElement?.getBoundingClientRect();
+  const view = list?.getBoundingClientRect();
+  if (!list || !item || !view || (item.top >= view.top && item.bottom <= view.bottom)) return;
+  list.scrollTop += item.top - view.top - view.height / 4;
 }
 
 /** @param {HTMLAnchorElement} link */

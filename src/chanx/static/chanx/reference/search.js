@@ -20,12 +20,18 @@ export function addSearch() {
   const groups = collect();
   /** @type {Map<HTMLDetailsElement, boolean> | null} */
   let before = null;
+  let place = 0;
   let timer = 0;
 
   const search = () => {
     const terms = normalize(field.value).split(/\s+/).filter(Boolean);
-    if (terms.length && !before) before = new Map(getFolds().map((each) => [each, each.open]));
+    if (terms.length && !before) {
+      before = new Map(getFolds().map((each) => [each, each.open]));
+      place = scrollY;
+    }
     const found = apply(groups, terms);
+    byId("main").classList.toggle("searching", terms.length > 0);
+    const isOver = !terms.length && before !== null;
     if (!terms.length && before) {
       for (const [fold, isOpen] of before) fold.open = isOpen;
       before = null;
@@ -36,9 +42,9 @@ export function addSearch() {
       if (link.parentElement) link.parentElement.hidden = isHidden(link);
     }
     mark(groups, terms);
-    byId("main").classList.toggle("searching", terms.length > 0);
-    if (terms.length) scrollTo({ top: 0 });
     tell(found, terms.length > 0);
+    if (terms.length) scrollTo({ top: 0 });
+    else if (isOver) scrollTo({ top: place });
   };
 
   field.addEventListener("input", () => {
@@ -140,13 +146,28 @@ function apply(groups, terms) {
     group.element.classList.toggle("narrowed", !inHead);
     if (group.link?.parentElement) group.link.parentElement.hidden = !isShown;
     for (const item of group.items) item.element.hidden = !inHead && !matching.includes(item);
-    for (const part of group.parts) part.hidden = !inHead && !part.matches("h3");
+    for (const part of group.parts) part.hidden = !inHead && !hasItems(part);
     if (!isShown) continue;
     chapters += 1;
     items += matching.length;
     if (terms.length) for (const item of matching) open(item.element, terms);
   }
   return { chapters, items };
+}
+
+/**
+ * Tells whether something is a heading with an item below it that is shown.
+ *
+ * @param {HTMLElement} part
+ */
+function hasItems(part) {
+  if (!part.matches("h3")) return false;
+  let next = part.nextElementSibling;
+  while (next && !next.matches("h3")) {
+    if (next.matches("[data-item]:not([hidden])")) return true;
+    next = next.nextElementSibling;
+  }
+  return false;
 }
 
 /**
