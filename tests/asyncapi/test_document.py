@@ -392,11 +392,15 @@ def test_same_code_same_bytes_in_another_process(tmp_path: Path) -> None:
 def make_namesake(text: str) -> Any:
     """Return a consumer whose authentication and message are called as another's."""
     stamp = type("Stamp", (BaseAuthentication,), {"__doc__": text})
-    message = create_model(
-        "SignMessage", __base__=BaseMessage, __doc__=text, action=(Literal["sign"], "sign")
-    )
-    container = create_model("Incoming", __base__=BaseIncomingMessage, message=(message, ...))
-    attributes = {"authentication_classes": (stamp,), "INCOMING_MESSAGE_SCHEMA": container}
+
+    class SignMessage(BaseMessage):
+        __doc__ = text
+        action: Literal["sign"] = "sign"
+
+    class SignIncoming(BaseIncomingMessage):
+        message: SignMessage
+
+    attributes = {"authentication_classes": (stamp,), "INCOMING_MESSAGE_SCHEMA": SignIncoming}
     return type("SignConsumer", (OldConsumer,), attributes)
 
 
