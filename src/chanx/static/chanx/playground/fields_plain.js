@@ -149,10 +149,9 @@ export class ConstField extends Field {
    */
   constructor(context, options) {
     super(context, options);
-    const { value, id } = options;
+    const { value } = options;
     const text = typeof value === "string" && value ? value : writeJson(value);
-    this.control = h("output", { id, class: "form-const", "aria-label": getName(options) }, h("code", {}, text));
-    this.element = this.control;
+    this.element = h("span", { class: "form-const" }, h("code", {}, text));
   }
 
   /** @override */

@@ -3,6 +3,7 @@
 import { announce, append, byId, h } from "../dom.js";
 import { Panel } from "./panel.js";
 import { makeCheckbox } from "./rows.js";
+import { readData } from "./schema_json.js";
 import { Secrets } from "./secrets.js";
 import { MOST_CONNECTIONS, makeSearch, makeSettings, readSaved, readUrl, writeSaved } from "./state.js";
 
@@ -190,7 +191,7 @@ class Playground {
 
 function main() {
   /** @type {PageData} */
-  const data = JSON.parse(byId("chanx-data").textContent ?? "");
+  const data = readData(byId("chanx-data").textContent ?? "");
   if (data.endpoints.length) new Playground(data);
   else showEmpty();
 }
