@@ -163,3 +163,21 @@ def test_what_is_to_be_filled_in_is_unfolded(url: str, open_page: OpenPage) -> N
     assert not Card(page).root.get_by_label("Endpoint").is_visible()
     page.goto(f"{url}?endpoint=drawing+by+name")
     assert Card(page).root.get_by_label("name", exact=True).is_visible()
+
+
+def test_large_numbers_in_examples_are_not_rounded(url: str, open_page: OpenPage) -> None:
+    page = open_page(url)
+
+    def enlarge(route: Any) -> None:
+        response = route.fetch()
+        small = '{"action": "erase", "payload": 3}'
+        assert small in response.text()
+        route.fulfill(
+            response=response, body=response.text().replace(small, small.replace("3", "9" * 18))
+        )
+
+    page.route("**/websocket/**", enlarge)
+    page.goto(f"{url}?endpoint=drawing+by+name")
+    card = Card(page)
+    card.root.get_by_label("Message", exact=True).select_option("EraseMessage")
+    assert card.root.get_by_label("payload", exact=True).input_value() == "9" * 18

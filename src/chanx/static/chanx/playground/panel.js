@@ -135,6 +135,8 @@ export class Panel {
   setNumber(number) {
     this.number.textContent = String(number);
     this.remove.setAttribute("aria-label", `Remove connection ${number}`);
+    this.composer.setNumber(number);
+    this.logView.setNumber(number);
   }
 
   change() {
