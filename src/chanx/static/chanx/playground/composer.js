@@ -113,8 +113,7 @@ export class Composer {
         this.sendButton,
         this.anyway,
         this.state,
-        this.size,
-        h("div", { class: "composer-tools" }, this.format, this.reset),
+        h("div", { class: "composer-tools" }, this.size, this.format, this.reset),
       ),
     );
     this.number = 0;

@@ -127,8 +127,9 @@ export class LogView {
         { class: "log-tools" },
         raw,
         h("button", { type: "button", class: "quiet small", onclick: () => this.export() }, "Export"),
-        this.clearButton,
+        // Before the other, which stays under the pointer.
         this.undoButton,
+        this.clearButton,
       ),
       h("div", { class: "log-filters" }, this.text, this.direction, this.action),
     );
