@@ -315,6 +315,13 @@ def test_long_texts_have_several_lines(form: Form, schema: Any, value: str, tag:
     assert form.field("x").evaluate("(it) => it.tagName") == tag
 
 
+def test_secrets_are_not_shown(form: Form) -> None:
+    schema = {"type": "string", "format": "password", "writeOnly": True}
+    form.show({"pin": "1234", "text": "x"}, {"properties": {"pin": schema, "text": schema}})
+    assert form.field("pin").get_attribute("type") == "password"
+    assert form.field("text").get_attribute("type") == "password"
+
+
 def test_markup_in_a_schema_is_text(form: Form) -> None:
     evil = "<img src=x onerror=alert(1)>"
     schema = {

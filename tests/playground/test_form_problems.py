@@ -197,3 +197,37 @@ def test_texts_that_no_format_takes_are_wrong(form_page: Any, kind: Any, text: s
     with pytest.raises(ValidationError):
         adapter.validate_json(json.dumps(text))
     assert len(find(form_page, adapter.json_schema(), text)) == 1
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r"^(\w+)+!$",
+        "^(a|aa)+!$",
+        "^(aa?)*!$",
+        "^((?:a*)b?)+!$",
+        "^(?:a+){1,99}!$",
+        r"^(?:-?a+)+!$",
+        r"^(?:\w+_)*(\w+_?)+!$",
+    ],
+)
+def test_patterns_that_could_take_for_ever_are_left_to_the_server(
+    form_page: Any, pattern: str
+) -> None:
+    assert find(form_page, {"pattern": pattern}, "a" * 80) == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "right", "wrong"),
+    [
+        ("^[a-z0-9]+(?:-[a-z0-9]+)*$", "a-b-c", "a--b"),
+        (r"^(\d{1,3}\.){3}\d{1,3}$", "127.0.0.1", "127.0.1"),
+        ("^([0-9a-f]{2}:){5}[0-9a-f]{2}$", "00:11:22:33:44:ff", "00:11"),
+        (r"^(?:\w+\.)+(com|org)$", "a.b.org", "a..org"),
+        ("^(a|b)?[(+|*)]+$", "a(+", "c("),
+    ],
+)
+def test_usual_patterns_are_checked(form_page: Any, pattern: str, right: str, wrong: str) -> None:
+    assert find(form_page, {"pattern": pattern}, right) == []
+    said = find(form_page, {"pattern": pattern}, wrong + "-" * 60)
+    assert said == [("", f"must match the pattern {pattern}")]

@@ -27,7 +27,7 @@ export class TextField extends Field {
     const { schema, value, id } = options;
     this.control = this.element = this.input = isLong(options)
       ? h("textarea", { id, rows: 3, value, class: "form-text" })
-      : h("input", { id, type: "text", value, autocomplete: "off", spellcheck: "false" });
+      : h("input", { id, type: isSecret(schema) ? "password" : "text", value, autocomplete: "off", spellcheck: "false" });
     const name = getName(options);
     if (name) this.input.setAttribute("aria-label", name);
     if (typeof schema.examples?.[0] === "string") this.input.placeholder = schema.examples[0];
@@ -38,6 +38,11 @@ export class TextField extends Field {
   get value() {
     return this.input.value;
   }
+}
+
+/** @param {import("./schema_shape.js").Schema} schema */
+function isSecret(schema) {
+  return schema.format === "password" || schema.writeOnly === true;
 }
 
 /** @param {FieldOptions} options */
