@@ -49,6 +49,7 @@ export class Composer {
    * @param {PageData} options.data
    * @param {Settings} options.settings Is changed in place.
    * @param {Endpoint} options.endpoint
+   * @param {import("./secrets.js").Secrets} options.secrets
    * @param {() => void} options.onchange
    * @param {(text: string) => void} options.onsend
    */
@@ -323,7 +324,7 @@ export class Composer {
     this.list.hidden = !own.length;
     if (this.problems.length && !this.isForm) this.editor.setAttribute("aria-invalid", "true");
     else this.editor.removeAttribute("aria-invalid");
-    const kept = withoutSecretFields(this.editor.value);
+    const kept = withoutSecretFields(this.editor.value, this.options.secrets.names);
     const hidden = kept === null ? "not kept, it may show a secret" : kept !== this.editor.value && "kept without its secrets";
     this.size.textContent = [formatSize(countBytes(this.getWireText())), hidden].filter(Boolean).join(" · ");
     this.showState();

@@ -3,7 +3,7 @@
 import { h } from "../dom.js";
 import { Field } from "./fields.js";
 import { isEqual, isNumber, parseJson, RawJson, readNumber, writeJson } from "./schema_json.js";
-import { getKind, makeStart } from "./schema_shape.js";
+import { getKind, isSecret, makeStart } from "./schema_shape.js";
 import { describeType } from "./schema_words.js";
 
 /** @typedef {import("./fields.js").Context} Context */
@@ -38,11 +38,6 @@ export class TextField extends Field {
   get value() {
     return this.input.value;
   }
-}
-
-/** @param {import("./schema_shape.js").Schema} schema */
-function isSecret(schema) {
-  return schema.format === "password" || schema.writeOnly === true;
 }
 
 /** @param {FieldOptions} options */

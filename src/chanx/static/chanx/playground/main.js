@@ -1,6 +1,7 @@
 // The playground: connections side by side, what is kept of them, and the keys.
 
 import { announce, append, byId, h } from "../dom.js";
+import { findSecretNames } from "./drafts.js";
 import { Panel } from "./panel.js";
 import { makeCheckbox } from "./rows.js";
 import { readData } from "./schema_json.js";
@@ -27,6 +28,7 @@ class Playground {
   constructor(data) {
     this.data = data;
     this.secrets = new Secrets();
+    this.secrets.names = findSecretNames(data.definitions);
     /** @type {Panel[]} */
     this.panels = [];
     this.place = byId("connections");

@@ -96,6 +96,11 @@ export function getBranches(schema, definitions) {
   return schema.type.map((/** @type {string} */ type) => ({ ...schema, type }));
 }
 
+/** @param {Schema} schema */
+export function isSecret(schema) {
+  return schema.format === "password" || schema.writeOnly === true;
+}
+
 /**
  * @param {Schema} schema Resolved.
  * @returns {Kind}

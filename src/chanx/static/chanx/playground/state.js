@@ -151,7 +151,7 @@ export function withoutSecrets(settings, secrets) {
     drafts: Object.fromEntries(
       Object.entries(drafts)
         .filter(([, text]) => text.length <= LONGEST_TEXT && !secrets.areIn(text))
-        .map(([key, text]) => [key, withoutSecretFields(text) ?? ""])
+        .map(([key, text]) => [key, withoutSecretFields(text, secrets.names) ?? ""])
         .filter(([, text]) => text),
     ),
   };
