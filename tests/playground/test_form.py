@@ -20,7 +20,8 @@ class Form:
     def show(self, value: Any, schema: Any = None) -> None:
         """Show a value in the form of a schema: that of an order."""
         self.page.evaluate(
-            "(all) => api.show(...all)", [SCHEMA if schema is None else schema, json.dumps(value)]
+            "(all) => api.show(...all)",
+            [json.dumps(SCHEMA if schema is None else schema), json.dumps(value)],
         )
 
     @property
@@ -169,6 +170,41 @@ def test_a_union_keeps_what_was_typed_in_each_branch(form: Form) -> None:
     assert form.value["payment"] == {"kind": "cash", "change": 5}
 
 
+def test_what_names_the_branch_of_a_union_stays(form: Form) -> None:
+    form.show({**LEAST, "payment": {"kind": "cash"}})
+    assert form.page.get_by_role("button", name="Remove kind").count() == 0
+    form.show({**LEAST, "payment": {"number": "1"}})
+    form.press("Add kind required")
+    assert form.value["payment"] == {"number": "1", "kind": "card"}
+    # A constant says nothing by itself, as live regions do.
+    assert form.page.locator("output").count() == 0
+
+
+def test_large_numbers_of_a_schema_are_those_that_are_sent(form: Form) -> None:
+    large = 2**63 - 1
+    schema = {
+        "type": "object",
+        "properties": {
+            "n": {"type": "integer", "minimum": 1, "maximum": large, "default": large},
+            "e": {"enum": [large - 1, large]},
+        },
+    }
+    form.show({}, schema)
+    form.press("Add n")
+    form.press("Add e")
+    assert form.value == {"n": large, "e": large - 1}
+    assert form.page.get_by_text(f"1 to {large}").count() == 1
+    form.field("n").fill("0")
+    assert form.page.get_by_text("Must be at least 1").count() == 1
+    form.field("n").fill(str(2**64))
+    assert form.page.get_by_text(f"Must be at most {large}").count() == 1
+
+
+def test_code_in_a_description_is_code(form: Form) -> None:
+    form.show({"x": ""}, {"properties": {"x": {"type": "string", "description": "As `y` is."}}})
+    assert form.page.get_by_text("As y is.").locator("code").inner_text() == "y"
+
+
 def test_a_schema_that_holds_itself_is_opened_step_by_step(form: Form) -> None:
     form.press("Add parent")
     assert form.value["parent"] == {
@@ -257,7 +293,7 @@ def test_what_does_not_fit_is_shown_as_json_and_stays(form: Form, key: str, valu
 
 def test_a_misfit_can_be_started_anew(form: Form) -> None:
     form.show({**LEAST, "name": 5})
-    assert form.page.get_by_text("Must be a text").count() == 1
+    assert form.page.get_by_text("Must be text").count() == 1
     form.press("Start name anew")
     assert form.value == {**LEAST, "name": ""}
     assert form.focused == "name"
@@ -277,6 +313,13 @@ def test_a_misfit_can_be_started_anew(form: Form) -> None:
 def test_long_texts_have_several_lines(form: Form, schema: Any, value: str, tag: str) -> None:
     form.show({"x": value}, {"properties": {"x": {"type": "string", **schema}}})
     assert form.field("x").evaluate("(it) => it.tagName") == tag
+
+
+def test_secrets_are_not_shown(form: Form) -> None:
+    schema = {"type": "string", "format": "password", "writeOnly": True}
+    form.show({"pin": "1234", "text": "x"}, {"properties": {"pin": schema, "text": schema}})
+    assert form.field("pin").get_attribute("type") == "password"
+    assert form.field("text").get_attribute("type") == "password"
 
 
 def test_markup_in_a_schema_is_text(form: Form) -> None:

@@ -44,7 +44,7 @@ Positive: Any = Annotated[int, Field(ge=1)]
 Shape = Annotated[Circle | Square, Field(discriminator="kind")]
 
 WRONG: list[tuple[Any, Any, list[tuple[str, str]]]] = [
-    (str, 5, [("", "must be a text")]),
+    (str, 5, [("", "must be text")]),
     (int, "x", [("", "must be a whole number")]),
     (int, 1.5, [("", "must be a whole number")]),
     (bool, None, [("", "must be true or false")]),
@@ -62,7 +62,7 @@ WRONG: list[tuple[Any, Any, list[tuple[str, str]]]] = [
     (Annotated[list[int], Field(min_length=1)], [], [("", "must have at least 1 item")]),
     (Annotated[list[int], Field(max_length=1)], [1, 2], [("", "must have at most 1 item")]),
     (tuple[int, str], [1], [("", "must have at least 2 items")]),
-    (tuple[int, str], [1, 2], [("1", "must be a text")]),
+    (tuple[int, str], [1, 2], [("1", "must be text")]),
     (tuple[int, str], [1, "a", 3], [("", "must have at most 2 items")]),
     (list[int], [1, "x", None], [("1", "must be a whole number"), ("2", "must be a whole number")]),
     (dict[str, int], {"a.b": "x"}, [("a.b", "must be a whole number")]),
@@ -78,7 +78,7 @@ WRONG: list[tuple[Any, Any, list[tuple[str, str]]]] = [
     (Circle | Square | None, [], [("", "must be an object or null")]),
     (int | list[int], ["x"], [("0", "must be a whole number")]),
     (Closed, {"nam": 1}, [("name", "is missing"), ("nam", "is not a known field")]),
-    (Closed, {"name": "a", "inner": {"name": 1}}, [("inner.name", "must be a text")]),
+    (Closed, {"name": "a", "inner": {"name": 1}}, [("inner.name", "must be text")]),
     (Closed, {"name": "a", "__proto__": 1}, [("__proto__", "is not a known field")]),
 ]
 
@@ -101,7 +101,7 @@ def test_problems_are_said_in_plain_words(form_page: Any, kind: Any, value: Any,
         ({"propertyNames": {"maxLength": 1}}, {"ab": 1}, ["its key must have at most 1 character"]),
         ({"dependentRequired": {"a": ["b"]}}, {"a": 1}, ["is missing: it goes with a"]),
         ({"allOf": [{"minimum": 2}, {"minimum": 2}]}, 1, ["must be at least 2"]),
-        ({"$ref": "#/$defs/A B~ü"}, 1, ["must be a text"]),
+        ({"$ref": "#/$defs/A B~ü"}, 1, ["must be text"]),
         ({"$ref": "#/$defs/Loop"}, 1, []),
         ({"anyOf": [{"$ref": "#/$defs/Ring"}]}, 1, []),
         (
@@ -197,3 +197,37 @@ def test_texts_that_no_format_takes_are_wrong(form_page: Any, kind: Any, text: s
     with pytest.raises(ValidationError):
         adapter.validate_json(json.dumps(text))
     assert len(find(form_page, adapter.json_schema(), text)) == 1
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r"^(\w+)+!$",
+        "^(a|aa)+!$",
+        "^(aa?)*!$",
+        "^((?:a*)b?)+!$",
+        "^(?:a+){1,99}!$",
+        r"^(?:-?a+)+!$",
+        r"^(?:\w+_)*(\w+_?)+!$",
+    ],
+)
+def test_patterns_that_could_take_for_ever_are_left_to_the_server(
+    form_page: Any, pattern: str
+) -> None:
+    assert find(form_page, {"pattern": pattern}, "a" * 80) == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "right", "wrong"),
+    [
+        ("^[a-z0-9]+(?:-[a-z0-9]+)*$", "a-b-c", "a--b"),
+        (r"^(\d{1,3}\.){3}\d{1,3}$", "127.0.0.1", "127.0.1"),
+        ("^([0-9a-f]{2}:){5}[0-9a-f]{2}$", "00:11:22:33:44:ff", "00:11"),
+        (r"^(?:\w+\.)+(com|org)$", "a.b.org", "a..org"),
+        ("^(a|b)?[(+|*)]+$", "a(+", "c("),
+    ],
+)
+def test_usual_patterns_are_checked(form_page: Any, pattern: str, right: str, wrong: str) -> None:
+    assert find(form_page, {"pattern": pattern}, right) == []
+    said = find(form_page, {"pattern": pattern}, wrong + "-" * 60)
+    assert said == [("", f"must match the pattern {pattern}")]

@@ -163,7 +163,7 @@ def test_numbers_stay_as_they_are_written(form_page: Any, number: str) -> None:
     text = f'{{"n":{number},"any":[{number}]}}'
     assert pass_through(form_page, schema, text) == {"text": text, "problems": [], "own": []}
     assert form_page.evaluate("(text) => api.rewrite(text)", text) == text
-    form_page.evaluate("([schema, text]) => api.show(schema, text)", [schema, text])
+    form_page.evaluate("(all) => api.show(...all)", [json.dumps(schema), text])
     assert form_page.get_by_label("n", exact=True).input_value() == number
     form_page.get_by_label("n", exact=True).fill(f" {number} ")
     assert form_page.evaluate("api.text()") == text

@@ -281,7 +281,7 @@ def test_everything_works_with_keys_alone(chat: Demo, open_page: OpenPage) -> No
     assert card.root.locator(".frame.sent details[open] pre").inner_text().startswith("{")
     press("/")
     page.keyboard.type("no such frame")
-    card.root.get_by_text("No frame passes the filter.").wait_for()
+    card.root.get_by_text("No matching frames.").wait_for()
     press("Escape")
     last.focus()
     press("?")

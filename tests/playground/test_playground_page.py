@@ -163,3 +163,51 @@ def test_what_is_to_be_filled_in_is_unfolded(url: str, open_page: OpenPage) -> N
     assert not Card(page).root.get_by_label("Endpoint").is_visible()
     page.goto(f"{url}?endpoint=drawing+by+name")
     assert Card(page).root.get_by_label("name", exact=True).is_visible()
+
+
+def test_large_numbers_in_examples_are_not_rounded(url: str, open_page: OpenPage) -> None:
+    page = open_page(url)
+
+    def enlarge(route: Any) -> None:
+        response = route.fetch()
+        small = '{"action": "erase", "payload": 3}'
+        assert small in response.text()
+        route.fulfill(
+            response=response, body=response.text().replace(small, small.replace("3", "9" * 18))
+        )
+
+    page.route("**/websocket/**", enlarge)
+    page.goto(f"{url}?endpoint=drawing+by+name")
+    card = Card(page)
+    card.root.get_by_label("Message", exact=True).select_option("EraseMessage")
+    assert card.root.get_by_label("payload", exact=True).input_value() == "9" * 18
+
+
+def test_what_a_schema_calls_secret_is_neither_kept_nor_logged(
+    url: str, open_page: OpenPage
+) -> None:
+    page = open_page(url)
+
+    def mark(route: Any) -> None:
+        response = route.fetch()
+        plain = '"label_text": {"type": "string"}'
+        secret = plain.replace('"string"', '"string", "format": "password", "writeOnly": true')
+        assert plain in response.text()
+        route.fulfill(response=response, body=response.text().replace(plain, secret))
+
+    page.route("**/websocket/**", mark)
+    page.route_web_socket("**", lambda socket: socket.on_message(socket.send))
+    page.goto(f"{url}?endpoint=drawing+by+name&p.name=x")
+    card = Card(page)
+    field = card.root.get_by_label("label_text", exact=True)
+    assert field.get_attribute("type") == "password"
+    field.fill("of-mine-0123")
+    card.root.get_by_text("kept without its secrets").wait_for()
+    page.evaluate(SAVE)
+    stored = "JSON.stringify([{...localStorage}, {...sessionStorage}])"
+    assert "of-mine-0123" not in page.evaluate(stored)
+    card.click("Connect")
+    card.click("Send")
+    card.wait_for_frame("sent", "•••")
+    card.wait_for_frame("received", "•••")
+    assert "of-mine-0123" not in card.root.locator(".frames").inner_text()

@@ -3,6 +3,7 @@
 import { SchemaForm } from "/chanx/playground/form.js";
 import { findProblems } from "/chanx/playground/schema_check.js";
 import { makeValidator, parseJson, writeJson } from "/chanx/playground/schema.js";
+import { readData } from "/chanx/playground/schema_json.js";
 
 const read = (text) => {
   const found = parseJson(text);
@@ -13,7 +14,8 @@ const read = (text) => {
 window.api = {
   changes: 0,
 
-  show(schema, text) {
+  show(schemaText, text) {
+    const schema = readData(schemaText);
     api.schema = schema;
     api.definitions = schema.$defs ?? {};
     const { definitions } = api;

@@ -46,6 +46,16 @@ export function append(element, ...children) {
 }
 
 /**
+ * Returns the text of a description: what stands between backticks is code, as in the reference.
+ *
+ * @param {string} text
+ * @returns {Child[]}
+ */
+export function formatProse(text) {
+  return text.split(/(?<!`)`([^`]+)`(?!`)/).map((part, index) => (index % 2 ? h("code", {}, part) : part));
+}
+
+/**
  * Returns the element with an id, which must be there.
  *
  * @template {Element} [T=HTMLElement]

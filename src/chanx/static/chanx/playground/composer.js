@@ -1,11 +1,11 @@
 // Where a message is made: as a form or as JSON, both of the same draft.
 
-import { announce, append, h } from "../dom.js";
-import { showsToken } from "./credentials.js";
+import { announce, append, formatProse, h } from "../dom.js";
+import { withoutSecretFields } from "./drafts.js";
 import { SchemaForm } from "./form.js";
 import { indent } from "./json_text.js";
 import { countBytes, formatSize } from "./log.js";
-import { makeValidator, parseJson } from "./schema.js";
+import { makeValidator, parseJson, writeJson } from "./schema.js";
 
 /** @typedef {import("./types.js").Endpoint} Endpoint */
 /** @typedef {import("./types.js").Message} Message */
@@ -20,6 +20,8 @@ import { makeValidator, parseJson } from "./schema.js";
  */
 
 const SEND_KEY = /mac|iphone|ipad/i.test(navigator.userAgent) ? "⌘↵" : "Ctrl ↵";
+/** Of the problems of a message, this many are read out. */
+const MOST_SAID = 3;
 
 export class Composer {
   sendButton = h(
@@ -47,6 +49,7 @@ export class Composer {
    * @param {PageData} options.data
    * @param {Settings} options.settings Is changed in place.
    * @param {Endpoint} options.endpoint
+   * @param {import("./secrets.js").Secrets} options.secrets
    * @param {() => void} options.onchange
    * @param {(text: string) => void} options.onsend
    */
@@ -69,6 +72,8 @@ export class Composer {
     /** @type {string | null} */
     this.reason = null;
     this.isTried = false;
+    /** The last text of the draft that had the message's own action. */
+    this.ownText = "";
     this.select = h("select", { id: `${id}-message`, onchange: () => this.choose(this.select.value) });
     this.note = h("p", { class: "hint" });
     this.editor = h("textarea", {
@@ -103,14 +108,28 @@ export class Composer {
       this.formPlace,
       this.editor,
       this.list,
-      h("div", { class: "composer-foot" }, this.sendButton, this.anyway, this.state, this.size, this.format, this.reset),
+      h(
+        "div",
+        { class: "composer-foot" },
+        this.sendButton,
+        this.anyway,
+        this.state,
+        h("div", { class: "composer-tools" }, this.size, this.format, this.reset),
+      ),
     );
+    this.number = 0;
     this.element.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
       event.preventDefault();
       this.send();
     });
     this.setEndpoint(options.endpoint);
+  }
+
+  /** @param {number} number Of the connection. */
+  setNumber(number) {
+    this.number = number;
+    this.element.setAttribute("aria-label", `Composer of connection ${number}`);
   }
 
   makeModes() {
@@ -165,11 +184,12 @@ export class Composer {
     this.formText = null;
     this.isTried = false;
     this.note.replaceChildren();
-    append(this.note, this.message?.is_deprecated && h("span", { class: "badge warn" }, "Deprecated"), " ", this.getNote());
+    append(this.note, this.message?.is_deprecated && h("span", { class: "badge warn" }, "Deprecated"), " ", formatProse(this.getNote()));
     this.note.hidden = !this.note.textContent?.trim();
     this.reset.hidden = this.message === null;
     this.format.hidden = !this.endpoint.is_described;
     this.editor.value = settings.drafts[this.getKey()] ?? this.getExample();
+    this.ownText = this.editor.value;
     this.setMode(settings.mode);
     this.options.onchange();
   }
@@ -187,7 +207,7 @@ export class Composer {
   }
 
   getExample() {
-    if (this.message?.examples[0]) return JSON.stringify(this.message.examples[0].content, null, 2);
+    if (this.message?.examples[0]) return writeJson(this.message.examples[0].content, 2);
     if (!this.endpoint.is_described) return "";
     const action = this.message?.actions[0] ?? "";
     return JSON.stringify({ [this.options.data.action_key]: action, payload: null }, null, 2);
@@ -242,24 +262,25 @@ export class Composer {
 
   takeText() {
     const parsed = this.endpoint.is_described ? parseJson(this.editor.value) : null;
-    if (parsed && "value" in parsed) this.follow(parsed.value);
-    this.keep();
+    const action = parsed && "value" in parsed ? parsed.value?.[this.options.data.action_key] : undefined;
+    const isOwn = this.message?.actions.includes(action) ?? false;
+    if (!isOwn && action !== undefined) this.follow(action);
+    this.keep({ isOwn });
     this.update();
   }
 
   /**
-   * Chooses the message whose action the text has by now.
+   * Chooses the message whose action the text has by now. The one before keeps what it was.
    *
-   * @param {any} value
+   * @param {any} action
    */
-  follow(value) {
-    const action = value?.[this.options.data.action_key];
-    const isOf = (/** @type {Message | null} */ each) => each?.actions.includes(action) ?? false;
-    const found = isOf(this.message) ? null : this.messages.find(isOf);
+  follow(action) {
+    const found = this.messages.find((each) => each.actions.includes(action));
     if (!found) return;
-    const text = this.editor.value;
-    const { selectionStart, selectionEnd } = this.editor;
-    this.options.settings.drafts[`${this.endpoint.name} ${found.name}`] = text;
+    const { drafts } = this.options.settings;
+    const { value, selectionStart, selectionEnd } = this.editor;
+    drafts[this.getKey()] = this.ownText;
+    drafts[`${this.endpoint.name} ${found.name}`] = value;
     this.choose(found.name);
     this.editor.setSelectionRange(selectionStart, selectionEnd);
   }
@@ -271,7 +292,8 @@ export class Composer {
     this.setMode(this.isForm ? "form" : this.options.settings.mode);
   }
 
-  keep() {
+  keep({ isOwn = true } = {}) {
+    if (isOwn) this.ownText = this.editor.value;
     this.options.settings.drafts[this.getKey()] = this.editor.value;
     this.options.onchange();
   }
@@ -302,8 +324,9 @@ export class Composer {
     this.list.hidden = !own.length;
     if (this.problems.length && !this.isForm) this.editor.setAttribute("aria-invalid", "true");
     else this.editor.removeAttribute("aria-invalid");
-    const hidden = showsToken(this.editor.value) ? " · not kept, it may show a token" : "";
-    this.size.textContent = `${formatSize(countBytes(this.getWireText()))}${hidden}`;
+    const kept = withoutSecretFields(this.editor.value, this.options.secrets.names);
+    const hidden = kept === null ? "not kept, it may show a secret" : kept !== this.editor.value && "kept without its secrets";
+    this.size.textContent = [formatSize(countBytes(this.getWireText())), hidden].filter(Boolean).join(" · ");
     this.showState();
   }
 
@@ -313,8 +336,11 @@ export class Composer {
     // The list says it where there is one.
     this.state.textContent = this.reason ?? (many && this.list.hidden ? count : "");
     this.state.classList.toggle("bad", this.reason === null && many > 0);
-    this.sendButton.disabled = this.reason !== null;
+    // Not disabled, which would take the focus away from it.
+    this.sendButton.setAttribute("aria-disabled", String(this.reason !== null));
+    const hadFocus = document.activeElement === this.anyway;
     this.anyway.hidden = this.reason !== null || many === 0;
+    if (hadFocus && this.anyway.hidden) this.sendButton.focus();
   }
 
   /** @param {Problem} problem */
@@ -357,11 +383,13 @@ export class Composer {
     }
     this.update();
     if (isChecked && this.problems.length) {
-      announce(`Not sent. ${this.problems.map((each) => each.text).join(" ")}`);
+      announce(`Not sent. ${describeProblems(this.problems)}`);
       if (this.isForm) this.form?.focusFirstProblem();
       else this.editor.focus();
       return;
     }
+    // Before it goes: what a server answers is said after it.
+    announce(`Connection ${this.number}: sent`);
     this.options.onsend(this.getWireText());
   }
 
@@ -371,6 +399,13 @@ export class Composer {
       if (first instanceof HTMLElement) first.focus();
     } else this.editor.focus();
   }
+}
+
+/** @param {Problem[]} problems */
+function describeProblems(problems) {
+  const said = problems.slice(0, MOST_SAID).map(({ path, text }) => [path.join("."), text].filter(Boolean).join(" "));
+  const left = problems.length - said.length;
+  return said.join("; ") + (left ? `; and ${left} more` : "");
 }
 
 /** @param {Message} message */

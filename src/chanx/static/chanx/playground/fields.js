@@ -1,6 +1,6 @@
 // What all fields are, and the place of a field: its name, its help, and what is wrong with it.
 
-import { append, h } from "../dom.js";
+import { append, formatProse, h } from "../dom.js";
 import { resolve } from "./schema_shape.js";
 import { describeType } from "./schema_words.js";
 
@@ -21,6 +21,7 @@ import { describeType } from "./schema_words.js";
  * @property {boolean} isRoot
  * @property {boolean} [isLabelled] False: nothing else names the control.
  * @property {boolean} [isMisfit]
+ * @property {string} [tag] The key by which a union tells what the value is.
  * @property {(value: any) => void} [onreset] Puts another value in the place of this one.
  *
  * @typedef {object} SlotOptions
@@ -129,7 +130,7 @@ export class Slot {
     this.schema = resolve(options.schema, context.definitions);
     this.label = options.label;
     this.id = context.makeId();
-    this.help = h("p", { class: "form-help", id: `${this.id}-help` }, this.getHelp());
+    this.help = h("p", { class: "form-help", id: `${this.id}-help` }, formatProse(this.getHelp()));
     this.help.hidden = !this.help.textContent;
     this.problem = h("p", { class: "form-problem", id: `${this.id}-problem`, hidden: true });
     this.element = h("div", { class: "form-slot" });

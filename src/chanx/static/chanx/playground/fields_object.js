@@ -25,7 +25,8 @@ export class ObjectField extends Field {
     super(context, options);
     /** @type {Record<string, any>} */
     this.properties = options.schema.properties ?? {};
-    this.required = new Set(options.schema.required ?? []);
+    // What names the branch of a union need not be required by the schema: the server needs it.
+    this.required = new Set([...(options.schema.required ?? []), options.tag]);
     /** @type {Map<string, Slot>} In the order in which they are sent. */
     this.slots = new Map();
     /** @type {Row[]} */

@@ -3,7 +3,7 @@
 import { h } from "../dom.js";
 import { Field } from "./fields.js";
 import { isEqual, isNumber, parseJson, RawJson, readNumber, writeJson } from "./schema_json.js";
-import { getKind, makeStart } from "./schema_shape.js";
+import { getKind, isSecret, makeStart } from "./schema_shape.js";
 import { describeType } from "./schema_words.js";
 
 /** @typedef {import("./fields.js").Context} Context */
@@ -27,7 +27,7 @@ export class TextField extends Field {
     const { schema, value, id } = options;
     this.control = this.element = this.input = isLong(options)
       ? h("textarea", { id, rows: 3, value, class: "form-text" })
-      : h("input", { id, type: "text", value, autocomplete: "off", spellcheck: "false" });
+      : h("input", { id, type: isSecret(schema) ? "password" : "text", value, autocomplete: "off", spellcheck: "false" });
     const name = getName(options);
     if (name) this.input.setAttribute("aria-label", name);
     if (typeof schema.examples?.[0] === "string") this.input.placeholder = schema.examples[0];
@@ -149,10 +149,9 @@ export class ConstField extends Field {
    */
   constructor(context, options) {
     super(context, options);
-    const { value, id } = options;
+    const { value } = options;
     const text = typeof value === "string" && value ? value : writeJson(value);
-    this.control = h("output", { id, class: "form-const", "aria-label": getName(options) }, h("code", {}, text));
-    this.element = this.control;
+    this.element = h("span", { class: "form-const" }, h("code", {}, text));
   }
 
   /** @override */

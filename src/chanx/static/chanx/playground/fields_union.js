@@ -153,6 +153,7 @@ export class UnionField extends Field {
       ...options,
       schema: this.branches[this.chosen] ?? {},
       value,
+      tag: options.schema.discriminator?.propertyName ?? options.tag,
       isLabelled: false,
       id: context.makeId(),
       onreset: (other) => {

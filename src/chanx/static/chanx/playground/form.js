@@ -37,7 +37,8 @@ export class SchemaForm {
       /** Is called after each change. */
       onchange: () => onchange(),
     };
-    this.element = h("div", { class: "form" });
+    // Fields of secrets belong into a <form>. Nothing is submitted: the composer sends.
+    this.element = h("form", { class: "form", onsubmit: (/** @type {Event} */ event) => event.preventDefault() });
     this.slot = this.makeSlot(value);
   }
 

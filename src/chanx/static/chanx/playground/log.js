@@ -16,8 +16,11 @@ const LONGEST_PARSED = 200_000;
 const MOST_ACTIONS = 100;
 const LONGEST_ACTION = 100;
 
+/** Of a binary frame no more is kept: as digits it is three times as long. */
+export const LONGEST_BINARY = 64 * 1024;
+
 /** Actions of the messages that chanx sends by itself. */
-const STANDARD = new Set([
+export const STANDARD = new Set([
   "authenticate",
   "authentication",
   "complete",
@@ -62,10 +65,20 @@ export class Log {
     return frame;
   }
 
+  /** Lets all frames go, and returns what brings them back, before those that came since. */
   clear() {
+    const { frames, dropped, characters, actions } = this;
     this.frames = [];
     this.dropped = this.characters = 0;
-    this.actions.clear();
+    this.actions = new Set();
+    this.sentAt = null;
+    return () => {
+      this.frames = [...frames, ...this.frames];
+      this.dropped += dropped;
+      this.characters += characters;
+      this.actions = new Set([...actions, ...this.actions]);
+      this.drop();
+    };
   }
 
   /**
@@ -73,9 +86,10 @@ export class Log {
    * @returns {Frame}
    */
   measure(frame) {
-    if (frame.direction === "sent") {
-      this.sentAt = frame.time;
-    } else if (frame.direction === "received" && this.sentAt !== null && frame.action !== "ping") {
+    // Nobody answers to an answer, nor over another connection.
+    if (frame.direction === "sent" && frame.action !== "pong") this.sentAt = frame.time;
+    else if (frame.direction === "event") this.sentAt = null;
+    else if (frame.direction === "received" && this.sentAt !== null && frame.action !== "ping") {
       frame.latency = frame.time - this.sentAt;
       this.sentAt = null;
     }
@@ -123,6 +137,7 @@ export class Log {
         ...(direction === "event" ? {} : { size, action }),
         ...(latency === null ? {} : { latency_ms: Math.round(latency * 10) / 10 }),
         ...(isBinary ? { hex: text } : { text }),
+        ...(isBinary && size > LONGEST_BINARY ? { kept_bytes: LONGEST_BINARY } : {}),
       })),
     };
   }
@@ -158,11 +173,11 @@ export function formatSize(bytes) {
 }
 
 /**
- * Returns bytes as hexadecimal digits, in pairs.
+ * Returns the first of the bytes as hexadecimal digits, in pairs.
  *
  * @param {ArrayBuffer} buffer
  */
 export function toHex(buffer) {
-  const bytes = new Uint8Array(buffer, 0, Math.min(buffer.byteLength, 64 * 1024));
+  const bytes = new Uint8Array(buffer, 0, Math.min(buffer.byteLength, LONGEST_BINARY));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
 }

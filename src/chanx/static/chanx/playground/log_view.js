@@ -3,7 +3,7 @@
 
 import { announce, append, copy, h } from "../dom.js";
 import { cut, isJson } from "./json_text.js";
-import { MOST_FRAMES, formatSize, passes } from "./log.js";
+import { LONGEST_BINARY, MOST_FRAMES, STANDARD, formatSize, passes } from "./log.js";
 
 /** @typedef {import("./types.js").Frame} Frame */
 /** @typedef {import("./log.js").Log} Log */
@@ -11,10 +11,22 @@ import { MOST_FRAMES, formatSize, passes } from "./log.js";
 const CHEAP = 8;
 const LONGEST_PREVIEW = 300;
 const LONGEST_SHOWN = 20_000;
+/** Milliseconds between news of others' frames, and what is the most. */
+const FIRST_PAUSE = 2_000;
+const LONGEST_PAUSE = 60_000;
+/** Milliseconds in which a cleared log can be had back. */
+const UNDO_TIME = 30_000;
 const WORDS = { sent: "Sent", received: "Received", event: "Event" };
 const ARROWS = { sent: "↑", received: "↓", event: "•" };
 
 export class LogView {
+  clearButton = h("button", { type: "button", class: "quiet small", onclick: () => this.clear() }, "Clear");
+  undoButton = h("button", { type: "button", class: "quiet small", hidden: true, onclick: () => this.undo() }, "Undo");
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  undoTimer = undefined;
+  /** @type {(() => void) | null} Brings back what was cleared. */
+  restore = null;
+
   /**
    * @param {object} options
    * @param {string} options.id
@@ -28,19 +40,33 @@ export class LogView {
     /** @type {import("./log.js").Filter} */
     this.filter = { text: "", direction: "", action: "" };
     this.isRaw = false;
+    /** Whether the list follows what comes. */
     this.isSticky = true;
+    /** @type {Element | null} A row that stays where it is, whatever comes: it is read. */
+    this.held = null;
+    /** @type {Map<number, HTMLLIElement>} Unfolded rows, those that do not pass the filter too. */
+    this.unfolded = new Map();
+    /** The frame that the list began with before it was filtered; 0: the end was in view. */
+    this.firstId = 0;
     this.isAsked = false;
     /** Milliseconds that the last picture took. */
     this.cost = 0;
     /** The last frame that was looked at for a row. */
     this.lastId = 0;
     this.unseen = 0;
+    /** How many of others' frames screen readers have not been told of. */
+    this.untold = 0;
+    this.pause = FIRST_PAUSE;
+    this.isPausing = false;
+    this.number = 0;
     this.shownActions = "";
     this.list = h("ol", {
       class: "frames",
       "aria-label": "Frames",
       onkeydown: (/** @type {KeyboardEvent} */ event) => this.move(event),
       onscroll: () => this.look(),
+      onfocusin: (/** @type {FocusEvent} */ event) => this.holdFocused(event.target),
+      onfocusout: (/** @type {FocusEvent} */ event) => this.release(event.relatedTarget),
     });
     this.empty = h("p", { class: "empty muted" });
     this.latest = h("button", { type: "button", class: "latest", hidden: true, onclick: () => this.jump() });
@@ -51,7 +77,10 @@ export class LogView {
       this.makeBar(),
       h("div", { class: "frames-place" }, this.list, this.empty, this.latest),
     );
-    log.onadd = () => this.ask();
+    log.onadd = (frame) => {
+      this.ask();
+      this.tell(frame);
+    };
     this.render();
   }
 
@@ -74,7 +103,7 @@ export class LogView {
         "aria-label": "Filter by direction",
         onchange: () => this.setFilter({ direction: /** @type {any} */ (this.direction.value) }),
       },
-      h("option", { value: "" }, "Both ways"),
+      h("option", { value: "" }, "Sent and received"),
       h("option", { value: "sent" }, "Sent"),
       h("option", { value: "received" }, "Received"),
     );
@@ -82,11 +111,11 @@ export class LogView {
       "aria-label": "Filter by action",
       onchange: () => this.setFilter({ action: this.action.value }),
     });
-    const raw = h("button", { type: "button", class: "quiet small", "aria-pressed": "false" }, "Raw");
+    const raw = h("button", { type: "button", class: "quiet small", "aria-pressed": "false" }, "Raw text");
     raw.addEventListener("click", () => {
       this.isRaw = !this.isRaw;
       raw.setAttribute("aria-pressed", String(this.isRaw));
-      this.render();
+      this.refill();
     });
     return h(
       "div",
@@ -98,7 +127,9 @@ export class LogView {
         { class: "log-tools" },
         raw,
         h("button", { type: "button", class: "quiet small", onclick: () => this.export() }, "Export"),
-        h("button", { type: "button", class: "quiet small", onclick: () => this.clear() }, "Clear"),
+        // Before the other, which stays under the pointer.
+        this.undoButton,
+        this.clearButton,
       ),
       h("div", { class: "log-filters" }, this.text, this.direction, this.action),
     );
@@ -110,10 +141,42 @@ export class LogView {
     this.render();
   }
 
+  /** @param {number} number Of the connection. */
+  setNumber(number) {
+    this.number = number;
+    this.element.setAttribute("aria-label", `Log of connection ${number}`);
+  }
+
   clear() {
-    this.log.clear();
+    if (!this.log.frames.length) {
+      announce("The log is empty");
+      return;
+    }
+    clearTimeout(this.undoTimer);
+    this.restore = this.log.clear();
+    this.undoTimer = setTimeout(() => this.forget(), UNDO_TIME);
+    this.undoButton.hidden = false;
+    this.isSticky = true;
+    this.held = null;
+    this.firstId = 0;
+    this.unfolded.clear();
     this.render();
-    announce("The log is empty");
+    announce("The log is empty. Undo brings it back.");
+  }
+
+  undo() {
+    this.restore?.();
+    this.forget();
+    this.render();
+    announce("The log is as it was");
+  }
+
+  /** Gives up what Undo would bring back. */
+  forget() {
+    clearTimeout(this.undoTimer);
+    this.restore = null;
+    if (document.activeElement === this.undoButton) this.clearButton.focus();
+    this.undoButton.hidden = true;
   }
 
   ask() {
@@ -130,30 +193,97 @@ export class LogView {
     else setTimeout(() => requestAnimationFrame(show), this.cost * 3);
   }
 
-  /** Makes all rows anew. */
+  /**
+   * Says to screen readers what an answer or an error is, and of all else only how much there is,
+   * ever more rarely while nobody sends anything.
+   *
+   * @param {Frame} frame
+   */
+  tell(frame) {
+    const { direction, action, latency } = frame;
+    if (direction === "sent" && action !== "pong") this.pause = FIRST_PAUSE;
+    // What the status says is not said twice, and of heartbeats nothing.
+    if (direction !== "received" || action === "authentication" || action === "ping") return;
+    const name = frame.isBinary ? "binary" : (action ?? "text");
+    if (latency !== null) this.say(`answered, ${name}, ${formatLatency(latency)}`);
+    else if (isBad(frame)) this.say(`received, ${name}`);
+    else if (action === null || !STANDARD.has(action)) {
+      this.untold += 1;
+      this.tellCount();
+    }
+  }
+
+  tellCount() {
+    if (this.isPausing) return;
+    this.isPausing = true;
+    setTimeout(() => {
+      this.isPausing = false;
+      this.pause = Math.min(this.pause * 2, LONGEST_PAUSE);
+      this.say(this.untold === 1 ? "1 new frame" : `${this.untold} new frames`);
+      this.untold = 0;
+    }, this.pause);
+  }
+
+  /** @param {string} text */
+  say(text) {
+    if (this.element.isConnected) announce(`Connection ${this.number}: ${text}`);
+  }
+
+  /** Makes all rows anew, but for those that are unfolded; the list stays where it is. */
   render() {
+    // A list without anything to scroll to says nothing of where somebody wants to be.
+    if (this.canScroll) this.firstId = this.isSticky ? 0 : this.findFirstId();
+    for (const row of this.list.querySelectorAll("li")) {
+      if (row.querySelector("details[open]")) this.unfolded.set(getId(row), row);
+      else this.unfolded.delete(getId(row));
+    }
     this.list.replaceChildren();
     this.lastId = 0;
-    this.unseen = 0;
-    this.isSticky = true;
     this.update();
+    this.unseen = 0;
+    this.latest.hidden = true;
+    if (!this.firstId) return;
+    const row = [...this.list.children].find((each) => getId(each) >= this.firstId);
+    if (row instanceof HTMLElement) this.list.scrollTop = row.offsetTop;
+  }
+
+  /** Writes what is unfolded anew: as it came, or so that it is easy to read. */
+  refill() {
+    const frames = new Map(this.log.frames.map((frame) => [frame.id, frame]));
+    for (const row of new Set([...this.list.children, ...this.unfolded.values()])) {
+      const frame = frames.get(getId(row));
+      const details = row.querySelector("details");
+      const old = details?.querySelector(".unfolded");
+      if (!frame || !details || !old) continue;
+      old.remove();
+      if (details.open) this.unfold(details, frame);
+    }
   }
 
   /** Makes rows for the frames that came since, and drops those of frames that are gone. */
   update() {
     const { frames } = this.log;
     const oldest = frames[0]?.id ?? Infinity;
-    for (let first; (first = this.list.firstElementChild) && Number(getId(first)) < oldest; ) first.remove();
+    for (const id of this.unfolded.keys()) if (id < oldest) this.unfolded.delete(id);
+    this.dropBefore(oldest);
     const from = frames.length - Math.min(frames.length, (frames.at(-1)?.id ?? 0) - this.lastId);
     const fresh = frames.slice(from).filter((frame) => passes(frame, this.filter));
-    this.list.append(...fresh.map((frame) => this.makeRow(frame)));
+    this.list.append(...fresh.map((frame) => this.unfolded.get(frame.id) ?? this.makeRow(frame)));
     this.lastId = frames.at(-1)?.id ?? this.lastId;
+    if (this.held && !this.held.isConnected) this.held = null;
     this.list.classList.toggle("many", this.list.childElementCount > 200);
     if (this.isSticky) this.list.scrollTop = this.list.scrollHeight;
-    else this.unseen += fresh.length;
+    else this.unseen = this.isAtEnd ? 0 : this.unseen + fresh.length;
     this.keepOneInTabOrder();
     this.showCounts();
     this.showActions();
+  }
+
+  /** @param {number} oldest */
+  dropBefore(oldest) {
+    const hadFocus = this.list.contains(document.activeElement);
+    for (let first; (first = this.list.firstElementChild) && getId(first) < oldest; ) first.remove();
+    if (hadFocus && !this.list.contains(document.activeElement)) this.list.querySelector("summary")?.focus();
   }
 
   showCounts() {
@@ -165,7 +295,7 @@ export class LogView {
     this.count.title = dropped ? `The last ${MOST_FRAMES} are kept` : "";
     this.empty.hidden = shown > 0;
     this.empty.textContent = frames.length
-      ? "No frame passes the filter."
+      ? "No matching frames."
       : "Nothing yet. Connect, and every frame appears here with its time, size and latency.";
     this.latest.hidden = this.unseen === 0;
     this.latest.textContent = `${this.unseen} new ↓`;
@@ -188,18 +318,68 @@ export class LogView {
     }
   }
 
-  look() {
+  get canScroll() {
+    return this.list.scrollHeight > this.list.clientHeight;
+  }
+
+  get isAtEnd() {
     const { scrollTop, scrollHeight, clientHeight } = this.list;
-    this.isSticky = scrollHeight - scrollTop - clientHeight < 24;
-    if (!this.isSticky) return;
+    return scrollHeight - scrollTop - clientHeight < 24;
+  }
+
+  look() {
+    if (!this.canScroll) return;
+    if (this.held && !this.isInView(this.held)) this.held = null;
+    this.isSticky = this.isAtEnd && !this.held;
+    if (!this.isAtEnd) return;
     this.unseen = 0;
     this.latest.hidden = true;
   }
 
+  /** Returns the first frame that is in view. */
+  findFirstId() {
+    const first = [...this.list.children].find((row) => this.isInView(row));
+    return first ? getId(first) : 0;
+  }
+
+  /** @param {Element} row */
+  isInView(row) {
+    const inner = row.getBoundingClientRect();
+    const outer = this.list.getBoundingClientRect();
+    return inner.bottom > outer.top && inner.top < outer.bottom;
+  }
+
+  /**
+   * Keeps a row where it is, whatever comes.
+   *
+   * @param {Element | null} row
+   */
+  hold(row) {
+    this.held = row;
+    this.isSticky = false;
+  }
+
+  /** @param {EventTarget | null} target */
+  holdFocused(target) {
+    if (target instanceof Element && target.matches(":focus-visible")) this.hold(target.closest("li"));
+  }
+
+  /** @param {EventTarget | null} next What gets the focus. */
+  release(next) {
+    if (next instanceof Node && this.list.contains(next)) return;
+    if (this.held?.querySelector("details[open]")) return;
+    this.held = null;
+    this.isSticky = this.isAtEnd;
+  }
+
+  /** Goes to the newest frame, and follows what comes. */
   jump() {
+    this.findLast()?.focus();
+    this.held = null;
     this.isSticky = true;
     this.list.scrollTop = this.list.scrollHeight;
-    this.look();
+    this.unseen = 0;
+    this.latest.hidden = true;
   }
 
   /** @param {Frame} frame */
@@ -223,7 +403,7 @@ export class LogView {
         h("span", { class: "way", "aria-hidden": "true" }, ARROWS[direction]),
         h("span", { class: "visually-hidden" }, WORDS[direction]),
         h("time", { datetime: time.toISOString() }, formatTime(time)),
-        h("span", { class: `badge ${isBad(frame) ? "bad" : direction}` }, isBinary ? "binary" : (action ?? "—")),
+        h("span", { class: `badge ${isBad(frame) ? "bad" : direction}`, title: action }, isBinary ? "binary" : (action ?? "—")),
         h("span", { class: "preview" }, this.makePreview(frame)),
         h(
           "span",
@@ -234,11 +414,18 @@ export class LogView {
         ),
       ),
     );
+    const row = h("li", { class: `frame ${direction}`, "data-id": frame.id }, details);
     details.addEventListener("toggle", () => {
-      if (details.open && details.childElementCount === 1) this.unfold(details, frame);
-      if (details.open) this.reveal(details);
+      if (details.open) {
+        if (details.childElementCount === 1) this.unfold(details, frame);
+        this.hold(row);
+        this.reveal(details);
+      } else if (this.held === row) {
+        this.held = null;
+        this.isSticky = this.isAtEnd;
+      }
     });
-    return h("li", { class: `frame ${direction}`, "data-id": frame.id }, details);
+    return row;
   }
 
   /**
@@ -260,6 +447,8 @@ export class LogView {
   unfold(details, frame) {
     const pre = h("pre", { tabindex: "0", "aria-label": "Text of the frame" });
     const isPretty = !this.isRaw && frame.text.length <= 500_000 && isJson(frame.text);
+    const kept = frame.isBinary ? Math.min(frame.size, LONGEST_BINARY) : frame.size;
+    const all = kept < frame.size ? `the first ${formatSize(kept)} of ${formatSize(frame.size)}` : `all of its ${formatSize(kept)}`;
     const rest = isPretty ? showPretty(pre, frame.text) : showRaw(pre, frame.text);
     const button = h("button", { type: "button", class: "quiet small", onclick: () => copy(button, frame.text) }, "Copy");
     append(
@@ -272,7 +461,7 @@ export class LogView {
           "div",
           { class: "unfolded-foot" },
           button,
-          rest > 0 && h("span", { class: "muted small" }, `Cut here. Copy gives all of its ${formatSize(frame.size)}.`),
+          rest > 0 && h("span", { class: "muted small" }, `Cut here. Copy gives ${all}.`),
         ),
       ),
     );
@@ -290,9 +479,19 @@ export class LogView {
     if (hidden > 0) this.list.scrollTop += hidden;
   }
 
+  /** Lets Tab lead to the newest row, unless somebody is in the list. */
   keepOneInTabOrder() {
-    if (this.list.querySelector('summary[tabindex="0"]')) return;
-    this.list.querySelector("li:last-child summary, summary")?.setAttribute("tabindex", "0");
+    const current = this.list.querySelector('summary[tabindex="0"]');
+    if (current && this.list.contains(document.activeElement)) return;
+    current?.setAttribute("tabindex", "-1");
+    this.findLast()?.setAttribute("tabindex", "0");
+  }
+
+  /** Returns the newest row that can be unfolded. */
+  findLast() {
+    let row = this.list.lastElementChild;
+    while (row && !row.querySelector("summary")) row = row.previousElementSibling;
+    return row?.querySelector("summary") ?? null;
   }
 
   /** @param {KeyboardEvent} event */
@@ -322,7 +521,7 @@ export class LogView {
 }
 
 /** @param {Element} element */
-const getId = (element) => element.getAttribute("data-id");
+const getId = (element) => Number(element.getAttribute("data-id"));
 
 /** @param {Date} time */
 function formatTime(time) {

@@ -1,8 +1,10 @@
 // The playground: connections side by side, what is kept of them, and the keys.
 
 import { announce, append, byId, h } from "../dom.js";
+import { findSecretNames } from "./drafts.js";
 import { Panel } from "./panel.js";
 import { makeCheckbox } from "./rows.js";
+import { readData } from "./schema_json.js";
 import { Secrets } from "./secrets.js";
 import { MOST_CONNECTIONS, makeSearch, makeSettings, readSaved, readUrl, writeSaved } from "./state.js";
 
@@ -26,6 +28,7 @@ class Playground {
   constructor(data) {
     this.data = data;
     this.secrets = new Secrets();
+    this.secrets.names = findSecretNames(data.definitions);
     /** @type {Panel[]} */
     this.panels = [];
     this.place = byId("connections");
@@ -190,7 +193,7 @@ class Playground {
 
 function main() {
   /** @type {PageData} */
-  const data = JSON.parse(byId("chanx-data").textContent ?? "");
+  const data = readData(byId("chanx-data").textContent ?? "");
   if (data.endpoints.length) new Playground(data);
   else showEmpty();
 }

@@ -9,6 +9,7 @@ import {
   maskAuthenticate,
   nameKind,
 } from "./credentials.js";
+import { findSecretTexts } from "./drafts.js";
 import { isSecretName, makeQuery } from "./endpoints.js";
 import { explainRefusedByBrowser, getCodeName } from "./closing.js";
 import { Log, countBytes, toHex } from "./log.js";
@@ -88,6 +89,7 @@ export class Panel {
       data,
       settings,
       endpoint: this.view.endpoint,
+      secrets,
       onchange: () => this.onchange(),
       onsend: (text) => this.socket.send(text),
     });
@@ -135,6 +137,8 @@ export class Panel {
   setNumber(number) {
     this.number.textContent = String(number);
     this.remove.setAttribute("aria-label", `Remove connection ${number}`);
+    this.composer.setNumber(number);
+    this.logView.setNumber(number);
   }
 
   change() {
@@ -270,6 +274,7 @@ export class Panel {
   record(text) {
     const { text: masked, token } = maskAuthenticate(text);
     if (token) this.secrets.add(token);
+    for (const each of findSecretTexts(text, this.secrets.names)) this.secrets.add(each);
     this.log.add("sent", this.secrets.mask(masked), { size: countBytes(text) });
   }
 

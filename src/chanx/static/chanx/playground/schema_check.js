@@ -196,7 +196,7 @@ function findLeafProblems(value, schema, path) {
   /** @type {Schema} */
   const leaf = {};
   for (const keyword of LEAF_KEYWORDS) {
-    if (schema[keyword] !== undefined) leaf[keyword] = schema[keyword];
+    if (schema[keyword] !== undefined) leaf[keyword] = toPlain(schema[keyword], keyword === "const" || keyword === "enum");
   }
   if (isNumeric(value) && !isExact(value)) {
     // The number stands for its neighbours: only what holds for all of them can be told.
@@ -232,6 +232,7 @@ function isExact(value) {
  * @returns {any}
  */
 function toPlain(value, isDeep) {
+  if (value instanceof RawJson) return Number(value.source);
   if (!isDeep) return value;
   return JSON.parse(JSON.stringify(value, (_, each) => (each instanceof RawJson ? Number(each.source) : each)));
 }

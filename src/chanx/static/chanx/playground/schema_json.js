@@ -28,6 +28,15 @@ export class RawJson {
     return isNumber(this.source);
   }
 
+  /** For what compares and calculates: as near as JavaScript comes. */
+  valueOf() {
+    return Number(this.source);
+  }
+
+  toString() {
+    return this.source;
+  }
+
   toJSON() {
     if (!this.isNumber) return this.source;
     const { rawJSON } = /** @type {any} */ (JSON);
@@ -49,6 +58,18 @@ export function isNumber(text) {
 export function readNumber(source) {
   const value = Number(source);
   return JSON.stringify(value) === source ? value : new RawJson(source);
+}
+
+/**
+ * Returns a number that calculates, but for whole ones that JavaScript does not have.
+ *
+ * @param {string} source
+ * @returns {number | RawJson}
+ */
+function readPlainNumber(source) {
+  const value = Number(source);
+  const isExact = !/^-?\d+$/.test(source) || Number.isSafeInteger(value);
+  return isExact ? value : readNumber(source);
 }
 
 /**
@@ -128,13 +149,34 @@ export function isEqual(one, other) {
 }
 
 /**
+ * Reads the data of a page, in which schemas and examples may hold large numbers.
+ *
+ * @param {string} text
+ */
+export function readData(text) {
+  const found = parseJson(text, readPlainNumber);
+  if ("problem" in found) throw new SyntaxError(found.problem.text);
+  return found.value;
+}
+
+/**
+ * Returns a copy of a value.
+ *
+ * @param {any} value
+ */
+export function copyJson(value) {
+  return readData(writeJson(value));
+}
+
+/**
  * Reads JSON. Never throws.
  *
  * @param {string} text
+ * @param {(source: string) => number | RawJson} [read] Reads a number.
  * @returns {{value: any} | {problem: JsonProblem}}
  */
-export function parseJson(text) {
-  const reader = new Reader(text);
+export function parseJson(text, read = readNumber) {
+  const reader = new Reader(text, read);
   try {
     const value = reader.readValue();
     reader.skipSpace();
@@ -152,9 +194,13 @@ class JsonError extends Error {}
 class Reader {
   at = 0;
 
-  /** @param {string} text */
-  constructor(text) {
+  /**
+   * @param {string} text
+   * @param {(source: string) => number | RawJson} read
+   */
+  constructor(text, read) {
     this.text = text;
+    this.read = read;
   }
 
   /**
@@ -187,7 +233,7 @@ class Reader {
     const word = this.match(WORD);
     if (word) return JSON.parse(word);
     const number = this.match(NUMBER);
-    if (number) return readNumber(number);
+    if (number) return this.read(number);
     if (first === "'") this.fail('Texts stand in double quotes: "…"');
     if (first === undefined && !this.text.trim()) this.fail("There is no JSON yet");
     return this.fail("Here a value is expected");

@@ -1,7 +1,7 @@
 // The shape of a JSON Schema as Pydantic writes it (2020-12): what kind of value a place takes, of
 // which branches it is the choice, and from which value to start.
 
-import { isEqual, isNumber, isObject, put, RawJson, take } from "./schema_json.js";
+import { copyJson, isEqual, isNumber, isObject, put, RawJson, take } from "./schema_json.js";
 
 /** @typedef {Record<string, any>} Schema */
 /** @typedef {Record<string, any>} Definitions Schemas by the NAME of "#/$defs/NAME". */
@@ -94,6 +94,11 @@ export function getBranches(schema, definitions) {
   }
   if (!Array.isArray(schema.type)) return null;
   return schema.type.map((/** @type {string} */ type) => ({ ...schema, type }));
+}
+
+/** @param {Schema} schema */
+export function isSecret(schema) {
+  return schema.format === "password" || schema.writeOnly === true;
 }
 
 /**
@@ -208,8 +213,8 @@ export function makeStart(schema, definitions, depth = 0) {
   const found = resolve(schema, definitions);
   if (depth > 12) return null;
   if ("const" in found) return found.const;
-  if (found.default !== undefined && found.default !== null) return structuredClone(found.default);
-  if (Array.isArray(found.examples) && found.examples.length) return structuredClone(found.examples[0]);
+  if (found.default !== undefined && found.default !== null) return copyJson(found.default);
+  if (Array.isArray(found.examples) && found.examples.length) return copyJson(found.examples[0]);
   switch (getKind(found)) {
     case "enum":
       return found.enum[0];

@@ -6,17 +6,63 @@ import { validate } from "../vendor/cfworker-json-schema/index.js";
 /** @type {Map<string, RegExp | null>} */
 const compiled = new Map();
 
+const TOKEN = /\\.|\[(?:\\.|[^\]\\])*\]|\((?:\?(?:[:=!]|<[=!]|<\w+>))?|\)|\||[*+?]\??|\{(\d+)(?:(,)(\d*))?\}\??|[^]/gu;
+/** As often as this anything may be repeated: IPv4 addresses have four numbers. */
+const MOST_REPEATED = 4;
+/** What is repeated and has a divider before or after it, so that there is one way to read it. */
+const DIVIDED = /^(\\?[-.,:;/_@# ])?(\[[^\]]*\]|\\[wd])(?:[+*]|\{\d+(?:,\d*)?\})(\\?[-.,:;/_@# ])?$/;
+
 /**
- * Returns the expression; null: JavaScript has no such syntax.
+ * Tells whether there may be so many ways to read a text that trying them all takes for ever: what
+ * is repeated is itself of several lengths.
+ *
+ * @param {string} pattern
+ */
+function isSlow(pattern) {
+  const groups = [{ start: 0, isOpen: false }];
+  /** @type {{body: string, isOpen: boolean} | null} The group that ends before the token. */
+  let last = null;
+  for (const { 0: token, 1: least, 2: comma, 3: most, index } of pattern.matchAll(TOKEN)) {
+    const group = groups.at(-1);
+    if (!group) return true;
+    const closed = last;
+    last = null;
+    if (token === "|") group.isOpen = true;
+    else if (token.startsWith("(")) groups.push({ start: index + token.length, isOpen: false });
+    else if (token === ")") {
+      last = { body: pattern.slice(group.start, index), isOpen: group.isOpen };
+      groups.pop();
+      const outer = groups.at(-1);
+      if (outer) outer.isOpen ||= last.isOpen;
+    } else if (/^[*+?]|^\{\d/.test(token)) {
+      const count = token.startsWith("?") ? 1 : least === undefined ? Infinity : Number(comma ? most || Infinity : least);
+      if (closed?.isOpen && count > MOST_REPEATED && !isDivided(closed.body)) return true;
+      if (least === undefined || comma) group.isOpen = true;
+    }
+  }
+  return false;
+}
+
+/** @param {string} body */
+function isDivided(body) {
+  const [, before, characters, after] = DIVIDED.exec(body) ?? [];
+  const divider = before ?? after;
+  if (characters === undefined || divider === undefined || divider === ".") return false;
+  return !new RegExp(characters, "u").test(divider.slice(-1));
+}
+
+/**
+ * Returns the expression; null: JavaScript has no such syntax, or could take for ever to try it.
  *
  * @param {string} pattern
  * @returns {RegExp | null}
  */
-function compile(pattern) {
+export function compilePattern(pattern) {
   let found = compiled.get(pattern);
   if (found === undefined) {
     try {
-      found = new RegExp(pattern, "u");
+      const expression = new RegExp(pattern, "u");
+      found = isSlow(pattern) ? null : expression;
     } catch {
       found = null;
     }
@@ -32,7 +78,7 @@ function compile(pattern) {
  * @param {string} text
  */
 export function isMatch(pattern, text) {
-  const expression = compile(pattern);
+  const expression = compilePattern(pattern);
   if (!expression || expression.test(text)) return true;
   // In Rust and Python \w, \d, \s and \b know the letters, digits and spaces of all languages.
   if (/\\[wdsb]/i.test(pattern) && /[^\0-\x7f]/.test(text)) return true;

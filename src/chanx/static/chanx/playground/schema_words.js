@@ -11,7 +11,7 @@ const TYPES = {
   null: "null",
   number: "a number",
   object: "an object",
-  string: "a text",
+  string: "text",
 };
 
 /** What a text of a format is called, and one of them. */
@@ -45,7 +45,7 @@ export function nameType(type) {
 
 /** @param {string} format */
 function nameFormat(format) {
-  const [name, example] = take(FORMATS, format) ?? [`a text of the format ${format}`];
+  const [name, example] = take(FORMATS, format) ?? [`text of the format ${format}`];
   return example ? `${name}, like ${example}` : name;
 }
 

@@ -12,6 +12,8 @@ const LONGEST_SPELLED = 10_000;
 export class Secrets {
   /** @type {Map<string, RegExp>} The longest first. */
   found = new Map();
+  /** @type {Set<string>} Names of what messages hold that is secret. */
+  names = new Set();
 
   /** @param {string} secret As it is sent, maybe with the word that tells its kind before it. */
   add(secret) {

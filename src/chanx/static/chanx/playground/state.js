@@ -1,7 +1,7 @@
 // What is kept: the first connection in the URL, all of them in the storages. Tokens are in
 // none of them, nor is anything whose name says that it may be a secret.
 
-import { showsToken } from "./credentials.js";
+import { withoutSecretFields } from "./drafts.js";
 import { isSecretName } from "./endpoints.js";
 
 /** @typedef {import("./types.js").Settings} Settings */
@@ -149,9 +149,10 @@ export function withoutSecrets(settings, secrets) {
     query: query.filter(isKept),
     subprotocols: mayKeepSubprotocols(settings.subprotocols) ? settings.subprotocols : "",
     drafts: Object.fromEntries(
-      Object.entries(drafts).filter(
-        ([, text]) => !showsToken(text) && text.length <= LONGEST_TEXT && !secrets.areIn(text),
-      ),
+      Object.entries(drafts)
+        .filter(([, text]) => text.length <= LONGEST_TEXT && !secrets.areIn(text))
+        .map(([key, text]) => [key, withoutSecretFields(text, secrets.names) ?? ""])
+        .filter(([, text]) => text),
     ),
   };
 }
