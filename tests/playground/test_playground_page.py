@@ -150,10 +150,10 @@ def test_query_parameters_say_what_is_allowed(url: str, open_page: OpenPage) -> 
 def test_nobody_is_asked_where_nobody_has_to_be_known(url: str, open_page: OpenPage) -> None:
     card = Card(open_page(url))
     card.root.get_by_label("Endpoint").select_option("größe ändern")
-    sign_in = card.root.get_by_label("Sign in with")
-    assert sign_in.locator("option").first.inner_text() == "No sign-in"
+    kind = card.root.get_by_label("Authenticate with")
+    assert kind.locator("option").first.inner_text() == "No login"
     assert card.root.get_by_text("The endpoint asks nobody who they are.").is_visible()
-    assert card.root.locator("summary").filter(has_text="No sign-in").is_visible()
+    assert card.root.locator("summary").filter(has_text="No login").is_visible()
 
 
 def test_what_is_to_be_filled_in_is_unfolded(url: str, open_page: OpenPage) -> None:

@@ -33,6 +33,6 @@ class PlaygroundView(PageView):
 
 
 def _get_user_name(request: HttpRequest) -> str | None:
-    """Return who is signed in by the session, which a browser's sockets carry too."""
+    """Return who is logged in by the session, which a browser's sockets carry too."""
     user = getattr(request, "user", None)
     return user.get_username() if user is not None and user.is_authenticated else None

@@ -24,7 +24,7 @@ export function isSecretName(name) {
  * @param {string} value
  */
 export function findProblem(parameter, value) {
-  if (value === "") return "Needed.";
+  if (value === "") return "Required.";
   if (value.split("/").some((part) => part === "." || part === "..")) {
     return "A URL cannot hold “.” or “..” as a part of its path.";
   }
@@ -108,7 +108,7 @@ export function makeQuery(rows) {
  * Returns the query parameters that the endpoint says it takes.
  *
  * @param {Endpoint} endpoint
- * @returns {{name: string, description: string, isNeeded: boolean, choices: string[], hint: string}[]}
+ * @returns {{name: string, description: string, isRequired: boolean, choices: string[], hint: string}[]}
  */
 export function getQueryParameters(endpoint) {
   const schema = endpoint.query ?? {};
@@ -118,7 +118,7 @@ export function getQueryParameters(endpoint) {
     return {
       name,
       description: String(property.description ?? ""),
-      isNeeded: required.includes(name),
+      isRequired: required.includes(name),
       choices: getChoices(property),
       hint: fallback === undefined || fallback === null ? "" : String(fallback),
     };

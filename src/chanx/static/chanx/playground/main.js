@@ -1,6 +1,7 @@
 // The playground: connections side by side, what is kept of them, and the keys.
 
 import { announce, append, byId, h } from "../dom.js";
+import { hasKeys, setKeys } from "../keys.js";
 import { Panel } from "./panel.js";
 import { makeCheckbox } from "./rows.js";
 import { Secrets } from "./secrets.js";
@@ -30,10 +31,8 @@ class Playground {
     this.panels = [];
     this.place = byId("connections");
     this.addButton = byId("add-connection");
-    const saved = readSaved();
-    this.hasKeys = saved.hasKeys;
     this.dialog = this.makeDialog();
-    this.start(saved.connections);
+    this.start(readSaved());
     this.addButton.addEventListener("click", () => this.add({ isCopied: true }));
     byId("show-keys").addEventListener("click", () => this.dialog.showModal());
     document.addEventListener("keydown", (event) => this.press(event));
@@ -58,7 +57,9 @@ class Playground {
     if (!settings.length) settings.push(makeSettings());
     for (const each of settings) this.insert(each);
     this.save();
-    this.isChanged = false;
+    const first = this.panels[0];
+    // Who follows a link to an endpoint fills it in; on touch screens a keyboard would come up.
+    if (given && first?.view.findEmpty() && matchMedia("(pointer: fine)").matches) first.focus();
   }
 
   /** @param {string} text */
@@ -124,8 +125,9 @@ class Playground {
   save() {
     clearTimeout(this.timer);
     const connections = this.panels.map((panel) => panel.getKept());
-    // A page that was only looked at leaves what others have saved since.
-    if (this.isChanged) writeSaved({ connections, hasKeys: this.hasKeys });
+    // A page in which nothing has changed since leaves what others have saved.
+    if (this.isChanged) writeSaved(connections);
+    this.isChanged = false;
     const [first] = connections;
     const search = first ? makeSearch(first) : "";
     if (search !== location.search) history.replaceState(null, "", `${location.pathname}${search}`);
@@ -138,7 +140,7 @@ class Playground {
 
   /** @param {KeyboardEvent} event */
   press(event) {
-    if (!this.hasKeys || event.repeat || event.ctrlKey || event.metaKey || event.altKey || this.dialog.open) return;
+    if (!hasKeys() || event.repeat || event.ctrlKey || event.metaKey || event.altKey || this.dialog.open) return;
     if (event.target instanceof HTMLElement && event.target.closest("input, textarea, select, [contenteditable]")) return;
     if (!this.act(event.key)) return;
     event.preventDefault();
@@ -172,10 +174,7 @@ class Playground {
         {},
         KEYS.map(([key, text]) => h("div", {}, h("dt", {}, h("kbd", {}, key)), h("dd", {}, text))),
       ),
-      makeCheckbox("Single keys do something while no field has the focus", this.hasKeys, (isOn) => {
-        this.hasKeys = isOn;
-        this.schedule();
-      }),
+      makeCheckbox("Single-key shortcuts, here and in the reference", hasKeys(), setKeys),
       h("div", { class: "dialog-foot" }, close),
     );
     close.addEventListener("click", () => dialog.close());
