@@ -14,6 +14,18 @@ from tests.playground.conftest import PATH, SAVE, Card, OpenPage, read_export
 
 pytestmark = [pytest.mark.browser, pytest.mark.live]
 
+LISTEN = """() => {
+  const observe = (element, tell) => new MutationObserver(tell).observe(
+    element, {attributes: true, childList: true, subtree: true});
+  window.said = [];
+  window.moved = new Set();
+  const region = document.getElementById("announcer");
+  observe(region, () => { if (region.textContent) said.push(region.textContent); });
+  const composer = document.querySelector(".composer");
+  observe(document.querySelector(".connection"), () => moved.add(composer.offsetTop));
+}"""
+"""Has a page note what live regions say, and where the first composer stands."""
+
 
 def test_the_session_of_the_browser_connects(chat: Demo, open_page: OpenPage) -> None:
     page = open_page(chat.url + PATH, chat, "alice")
@@ -39,6 +51,9 @@ def test_what_one_connection_says_arrives_in_the_other(chat: Demo, open_page: Op
     alice, bob = Card(page, 1), Card(page, 2)
     alice.connect()
     alice.wait_for_status("Connected")
+    # Two are told apart by where they go and whose they are.
+    assert alice.root.get_by_role("heading", level=2).inner_text().endswith("general")
+    assert alice.root.locator("summary", has_text="alice · This browser").is_visible()
     page.get_by_role("button", name="Add connection").click()
     assert bob.root.get_by_label("slug").input_value() == "general"  # a copy of the last one
     bob.use_token(chat.get_token("bob"))
@@ -170,10 +185,19 @@ def test_a_lost_server_is_come_back_to(tmp_path: Path, open_page: OpenPage) -> N
         card.root.get_by_label("Reconnect when it is lost").check()
         card.connect()
         card.wait_for_status("Connected")
+        page.evaluate(LISTEN)
         demo.stop()
-        card.wait_for_status("Lost · attempt")
+        card.wait_for_status("Lost · attempt 2")
+        # While it is tried again nothing moves, what was unfolded stays so, and it is said once.
+        card.root.get_by_text("What it can be").click()
+        page.evaluate("moved.clear()")
+        card.wait_for_status("Lost · attempt 3")
+        assert card.root.get_by_text("The server is not running").is_visible()
+        assert page.evaluate("moved.size") <= 1
+        assert page.evaluate("said") == ["Connection 1: lost, trying again"]
         demo.start()
         card.wait_for_status("Connected")
+        page.wait_for_function("said.at(-1) === 'Connection 1: Connected'")
         card.say("Back again")
         card.wait_for_frame("received", "Back again")
         # Without the wish to reconnect, the page says what it knows.
@@ -348,3 +372,52 @@ def test_the_page_tells_its_script_where_and_who(chat: Demo, open_page: OpenPage
     assert data["server"] == chat.url.replace("http", "ws", 1)
     assert data["user"] == "alice"
     assert data["close_codes"]["4401"]
+
+
+def test_a_double_click_connects_and_keys_go_on_in_the_composer(
+    chat: Demo, open_page: OpenPage
+) -> None:
+    card = Card(open_page(chat.url + PATH, chat, "alice"))
+    card.root.get_by_label("slug").fill("general")
+    card.root.get_by_role("button", name="Connect", exact=True).dblclick()
+    card.wait_for_status("Connected")
+    assert card.root.locator(".frame", has_text="Closed by you").count() == 0
+    card.root.get_by_text("Settings", exact=False).first.click()
+    assert card.root.get_by_text("Disconnect to change these.").is_visible()
+    card.click("Disconnect")
+    card.wait_for_status("Closed")
+    card.root.get_by_role("button", name="Connect", exact=True).press("Enter")
+    card.root.locator(".composer :focus").wait_for()
+
+
+def test_a_session_that_ends_is_told_of(chat: Demo, open_page: OpenPage) -> None:
+    page = open_page(chat.url + PATH, chat, "alice")
+    card = Card(page)
+    card.connect()
+    card.wait_for_status("Connected")
+    other = page.context.new_page()
+    other.goto(chat.url)
+    other.get_by_role("button", name="Sign out").click()
+    card.wait_for_status("Closed · 4401")
+    notice = card.root.locator(".notice")
+    assert "You are not logged in on this site." in notice.inner_text()
+    card.root.get_by_text("Settings", exact=False).first.click()
+    card.root.get_by_text("Nobody is logged in on this site.").wait_for()
+
+
+def test_single_keys_are_one_switch_for_both_pages(chat: Demo, open_page: OpenPage) -> None:
+    # As wide as 1440 pixels at a zoom of 250 %.
+    page = open_page(chat.url + PATH, viewport={"width": 576, "height": 844})
+    page.locator("#show-keys").click()
+    page.get_by_label("Single-key shortcuts").uncheck()
+    page.get_by_role("button", name="Close").click()
+    page.keyboard.press("n")
+    assert page.locator(".connection").count() == 1
+    page.goto(f"{chat.url}/chanx/")
+    search = page.locator("#search")
+    search.wait_for()
+    page.keyboard.press("/")
+    assert not search.evaluate("element => element === document.activeElement")
+    page.evaluate("localStorage.removeItem('chanx.keys')")
+    page.keyboard.press("/")
+    assert search.evaluate("element => element === document.activeElement")

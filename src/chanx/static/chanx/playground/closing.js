@@ -70,7 +70,7 @@ export function explainClose({ code, wasAsked }, meanings) {
 export const HANDSHAKE_CAUSES = [
   "The server is not running, or does not speak WebSocket: an ASGI server like uvicorn or daphne is needed.",
   "It answered with HTTP 403: it does not take pages of this origin (ALLOWED_ORIGINS, ALLOWED_HOSTS), or REFUSE_BEFORE_ACCEPT is on and you may not connect.",
-  "It answered with HTTP 404 or 500: no route fits this path, or it is runserver without daphne in INSTALLED_APPS.",
+  "It answered with HTTP 404 or 500: no route fits this path, or the server speaks HTTP only, as runserver does without daphne.",
   "It selected none of the subprotocols that were offered.",
 ];
 
@@ -112,7 +112,7 @@ export function explainRefusal(status, { kind, hasToken }, user) {
 /** @param {string} name Of the exception; its text may have the URL in it. */
 export function explainRefusedByBrowser(name) {
   if (name === "SecurityError") {
-    return "The browser opens no ws: connection from a page of https:. Behind a proxy that ends TLS set SECURE_PROXY_SSL_HEADER, or set WEBSOCKET_BASE_URL to wss://…";
+    return "The browser opens no ws: connection from a page of https:, and Django does not know that this page came by it. Set SECURE_PROXY_SSL_HEADER, or WEBSOCKET_BASE_URL to wss://…";
   }
   if (name === "SyntaxError") {
     return "The browser refuses this URL, or a subprotocol: those have no spaces, and none comes twice.";

@@ -56,6 +56,7 @@ class Playground {
     }
     if (!settings.length) settings.push(makeSettings());
     for (const each of settings) this.insert(each);
+    this.isChanged = false;
     this.save();
     const first = this.panels[0];
     // Who follows a link to an endpoint fills it in; on touch screens a keyboard would come up.
@@ -184,6 +185,7 @@ class Playground {
 
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   timer = undefined;
+  /** Since it was saved. */
   isChanged = false;
 }
 

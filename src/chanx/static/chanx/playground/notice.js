@@ -58,13 +58,16 @@ function describeEnd({ close }, auth) {
  * @param {PageData} data
  * @param {object} known
  * @param {AuthResult | null} known.auth
+ * @param {AuthResult | null} known.renewed What was said of the identity since.
  * @param {string} known.error The server's, if it was the last thing that the server said.
  * @param {Choice} known.choice
  * @returns {Found | null}
  */
-export function explain(socket, data, { auth, error, choice }) {
+export function explain(socket, data, { auth, renewed, error, choice }) {
   const { close, phase } = socket;
-  const refused = auth && auth.status !== 200 ? explainAuth(auth, data, choice) : null;
+  // An identity that has ended is told of as one that was never taken.
+  const last = renewed && close?.code === 4000 + renewed.status ? renewed : auth;
+  const refused = last && last.status !== 200 ? explainAuth(last, data, choice) : null;
   if (phase === "open") return refused;
   if (!close || close.wasAsked || (phase !== "idle" && phase !== "waiting")) return null;
   if (!close.wasOpen) return explainHandshake(phase === "waiting");
@@ -74,8 +77,8 @@ export function explain(socket, data, { auth, error, choice }) {
   if (!refused) append(line, explainClose(close, data.close_codes));
   if (close.reason) append(line, " Reason given: ", h("q", {}, close.reason));
   if (refused) return { title: refused.title, parts: [...refused.parts, line] };
-  const last = error && h("p", {}, "The last message was an error: ", h("q", {}, error));
-  return { title: "", parts: last ? [last, line] : [line] };
+  const said = error && h("p", {}, "The last message was an error: ", h("q", {}, error));
+  return { title: "", parts: said ? [said, line] : [line] };
 }
 
 /**

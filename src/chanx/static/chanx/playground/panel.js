@@ -5,6 +5,7 @@ import { Composer } from "./composer.js";
 import {
   getTokenParameter,
   isOpen,
+  isTaken,
   makeAuthenticate,
   makeProtocols,
   maskAuthenticate,
@@ -144,6 +145,8 @@ export class Panel {
     // What is still to be filled in must be seen, whatever was folded before.
     this.fold.open = !this.settings.isFolded || this.view.isIncomplete;
     this.fold.addEventListener("toggle", () => {
+      // The first one says what is there already.
+      if (this.settings.isFolded !== this.fold.open) return;
       this.settings.isFolded = !this.fold.open;
       this.onchange();
     });
@@ -315,6 +318,12 @@ export class Panel {
       text: this.secrets.mask(String(payload.status_text ?? payload.statusText ?? "")).slice(0, LONGEST_STATUS),
       detail: this.secrets.mask(typeof detail === "string" ? detail : "").slice(0, LONGEST_DETAIL),
     };
+    if (status === 401 && this.settings.auth === "session" && isTaken(this.view.endpoint, "session")) {
+      // Somebody was logged in when the page was made, and is no more.
+      this.data.user = null;
+      this.view.auth.explain();
+      this.showAddress();
+    }
     // A fresh token that is refused leaves the connection as it was.
     if (wasGood) this.renewed = result;
     else this.auth = result;
@@ -428,7 +437,7 @@ export class Panel {
     if (this.socket.phase === "open" && this.isAuthExpected && !this.auth) {
       return explainWaiting(this.data, endpoint, choice);
     }
-    const known = { auth: this.auth, error: this.error, choice };
+    const known = { auth: this.auth, renewed: this.renewed, error: this.error, choice };
     return explain(this.socket, this.data, known) ?? explainRenewal(this.socket, this.renewed);
   }
 
