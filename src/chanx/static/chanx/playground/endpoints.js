@@ -1,5 +1,7 @@
 // Where a connection goes: its endpoint, and the URL made of what was filled in.
 
+import { isMatch } from "./schema_texts.js";
+
 /** @typedef {import("./types.js").Endpoint} Endpoint */
 /** @typedef {import("./types.js").Parameter} Parameter */
 /** @typedef {import("./types.js").Schema} Schema */
@@ -44,12 +46,7 @@ function matches({ schema }, value) {
   if (schema["type"] === "integer") return /^[0-9]+$/.test(value);
   if (schema["format"] === "uuid") return UUID.test(value);
   const pattern = schema["pattern"];
-  if (typeof pattern !== "string") return true;
-  try {
-    return new RegExp(pattern, "u").test(value);
-  } catch {
-    return true; // Python knows patterns that JavaScript does not
-  }
+  return typeof pattern !== "string" || isMatch(pattern, value);
 }
 
 /**
