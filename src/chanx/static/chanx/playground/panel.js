@@ -170,23 +170,7 @@ export class Panel {
   /** @param {number} number */
   setNumber(number) {
     this.number.textContent = String(number);
-    this.askToRemove(false);
-  }
-
-  /**
-   * Has the button ask a second time, for the log is gone for good.
-   *
-   * @param {boolean} isAsking
-   */
-  askToRemove(isAsking) {
-    this.isAsking = isAsking;
-    const name = `Remove connection ${this.number.textContent}`;
-    this.remove.textContent = isAsking ? "Remove" : "×";
-    this.remove.setAttribute("aria-label", isAsking ? `${name} and its log` : name);
-    this.remove.className = isAsking ? "danger remove" : "quiet icon remove";
-    if (!isAsking) return;
-    this.remove.focus(); // not every browser does so at a click
-    announce("Press again to remove the connection and its log");
+    this.remove.setAttribute("aria-label", `Remove connection ${number}`);
   }
 
   change() {
@@ -478,6 +462,22 @@ export class Panel {
       this.fold.open = true;
       empty.focus();
     }
+  }
+
+  /**
+   * Has the button ask a second time, for the log is gone for good.
+   *
+   * @param {boolean} isAsking
+   */
+  askToRemove(isAsking) {
+    this.isAsking = isAsking;
+    const name = `Remove connection ${this.number.textContent}`;
+    this.remove.textContent = isAsking ? "Remove" : "×";
+    this.remove.setAttribute("aria-label", isAsking ? `${name} and its log` : name);
+    this.remove.className = isAsking ? "danger remove" : "quiet icon remove";
+    if (!isAsking) return;
+    this.remove.focus(); // not every browser does so at a click
+    announce("Press again to remove the connection and its log");
   }
 
   /** Ends the connection and empties the field of its token. */
