@@ -58,7 +58,10 @@ MEANINGS: Final[dict[int, str]] = {
     ),
     1014: "A proxy got no valid answer from the server; reconnect with growing waits.",
     1015: "The TLS handshake failed; check certificate and address before you reconnect.",
-    4400: "Too many invalid messages in a row; correct the client before you reconnect.",
+    4400: (
+        "The request is wrong: too many invalid messages in a row, or the consumer refuses what "
+        "the URL says; correct the client before you reconnect."
+    ),
     4401: "No or wrong credentials, or they hold no longer; reconnect with a new login or token.",
     4403: (
         "Not allowed in, or disconnected by the site; log in if you have not, and do not reconnect "

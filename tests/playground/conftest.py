@@ -20,7 +20,7 @@ SAVE = "dispatchEvent(new Event('pagehide'))"
 AUTHENTICATED = json.dumps(
     {"action": "authentication", "payload": {"status_code": 200, "status_text": "OK", "data": {}}}
 )
-BY_NAME = "?endpoint=drawing+by+name&p.name=x"
+BY_NAME = "?endpoint=drawing+by+name&p.name=x&q.layer[]=a"
 OpenPage = Callable[..., Any]
 
 
@@ -37,7 +37,8 @@ class Card:
         self.root.get_by_role("button", name=button, exact=True).click()
 
     def wait_for_status(self, text: str) -> None:
-        self.root.locator(".status", has_text=text).wait_for()
+        """Wait for a status that begins with a text."""
+        self.root.locator(".status", has_text=re.compile(f"^{re.escape(text)}")).wait_for()
 
     def wait_for_frame(self, kind: str, text: str) -> Any:
         """Return the first frame of a kind ("sent", "received", "event") with a text."""
@@ -45,12 +46,17 @@ class Card:
         frame.wait_for()
         return frame
 
+    def remove(self, number: int = 1) -> None:
+        """Remove the connection, which asks a second time where there is a log."""
+        self.click(f"Remove connection {number}")
+        self.click(f"Remove connection {number} and its log")
+
     def connect(self, room: str = "general") -> None:
         self.root.get_by_label("slug").fill(room)
         self.click("Connect")
 
     def use_token(self, token: str, way: str = "subprotocol") -> None:
-        self.root.get_by_label("Sign in with").select_option(way)
+        self.root.get_by_label("Authenticate with").select_option(way)
         self.root.get_by_label("Token", exact=True).fill(token)
 
     def write(self, text: str) -> None:

@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -13,24 +14,36 @@ from tests.playground.conftest import PATH, SAVE, Card, OpenPage, read_export
 
 pytestmark = [pytest.mark.browser, pytest.mark.live]
 
+LISTEN = """() => {
+  const observe = (element, tell) => new MutationObserver(tell).observe(
+    element, {attributes: true, childList: true, subtree: true});
+  window.said = [];
+  window.moved = new Set();
+  const region = document.getElementById("announcer");
+  observe(region, () => { if (region.textContent) said.push(region.textContent); });
+  const composer = document.querySelector(".composer");
+  observe(document.querySelector(".connection"), () => moved.add(composer.offsetTop));
+}"""
+"""Has a page note what live regions say, and where the first composer stands."""
+
 
 def test_the_session_of_the_browser_connects(chat: Demo, open_page: OpenPage) -> None:
     page = open_page(chat.url + PATH, chat, "alice")
     card = Card(page)
-    assert card.root.get_by_text("Signed in as alice").is_visible()
+    assert card.root.get_by_text("Logged in as alice").is_visible()
     card.root.get_by_label("slug").fill("general")
     card.root.get_by_label("slug").press("Enter")
-    card.wait_for_status("Connected · 200 OK")
+    card.wait_for_status("Connected")
     card.wait_for_frame("event", "Open, subprotocol chanx")
     card.wait_for_frame("received", "authentication")
 
 
 def test_a_token_connects_where_nobody_is_signed_in(chat: Demo, open_page: OpenPage) -> None:
     card = Card(open_page(chat.url + PATH))
-    assert card.root.get_by_text("Nobody is signed in on this site.").is_visible()
+    assert card.root.get_by_text("Nobody is logged in on this site.").is_visible()
     card.use_token(chat.get_token("bob"))
     card.connect()
-    card.wait_for_status("Connected · 200 OK")
+    card.wait_for_status("Connected")
 
 
 def test_what_one_connection_says_arrives_in_the_other(chat: Demo, open_page: OpenPage) -> None:
@@ -38,6 +51,9 @@ def test_what_one_connection_says_arrives_in_the_other(chat: Demo, open_page: Op
     alice, bob = Card(page, 1), Card(page, 2)
     alice.connect()
     alice.wait_for_status("Connected")
+    # Two are told apart by where they go and whose they are.
+    assert alice.root.get_by_role("heading", level=2).inner_text().endswith("general")
+    assert alice.root.locator("summary", has_text="alice · This browser").is_visible()
     page.get_by_role("button", name="Add connection").click()
     assert bob.root.get_by_label("slug").input_value() == "general"  # a copy of the last one
     bob.use_token(chat.get_token("bob"))
@@ -111,11 +127,19 @@ def test_refusals_are_explained(chat: Demo, open_page: OpenPage) -> None:
     card.connect()
     card.wait_for_status("Refused · 4401")
     notice = card.root.locator(".notice").inner_text()
-    assert "You are not signed in" in notice
-    assert "Close code 4401 Unauthorized" in notice
-    assert "credentials were not provided" in notice
-    link = card.root.locator(".notice a")
-    assert link.get_attribute("href") == f"/login/?next={PATH}"
+    assert "You are not logged in" in notice
+    # The server's words first, and no general ones after them.
+    assert notice.index("credentials were not provided") < notice.index("You are not logged in")
+    assert notice.endswith("Close code 4401 Unauthorized.")
+    # It comes back to the page as it is when the link is followed.
+    card.root.get_by_label("slug").fill("other")
+    page.evaluate(SAVE)
+    with page.expect_request("**/login/**") as request:
+        card.root.locator(".notice a").click()
+    query = parse_qs(urlsplit(request.value.url).query)
+    assert query == {"next": [f"{PATH}?endpoint=RoomConsumer&p.slug=other"]}
+    page.go_back()
+    assert card.root.get_by_label("slug").input_value() == "other"
     assert find_barriers(page) == []
     card.use_token("wrong-token")
     card.click("Connect")
@@ -132,19 +156,19 @@ def test_a_fresh_token_that_is_refused_leaves_the_connection(
     card = Card(open_page(chat.url + PATH))
     card.use_token(chat.get_token("bob"))
     card.connect()
-    card.wait_for_status("Connected · 200 OK")
+    card.wait_for_status("Connected")
     card.root.get_by_text("Settings", exact=False).first.click()
     card.root.get_by_label("Token", exact=True).fill("another-token")
     card.click("Send as a message now")
     card.root.get_by_text("The fresh token was refused: 401").wait_for()
-    assert card.status.inner_text() == "Connected · 200 OK"
+    assert card.status.inner_text() == "Connected"
 
 
 def test_parameters_that_do_not_fit_do_not_connect(chat: Demo, open_page: OpenPage) -> None:
     card = Card(open_page(chat.url + PATH))
     slug = card.root.get_by_label("slug")
     card.click("Connect")
-    assert card.root.get_by_text("Needed.").is_visible()
+    assert card.root.get_by_text("Required.").is_visible()
     slug.fill("a b")
     card.click("Connect")
     assert card.root.get_by_text("Does not fit.").is_visible()
@@ -161,10 +185,19 @@ def test_a_lost_server_is_come_back_to(tmp_path: Path, open_page: OpenPage) -> N
         card.root.get_by_label("Reconnect when it is lost").check()
         card.connect()
         card.wait_for_status("Connected")
+        page.evaluate(LISTEN)
         demo.stop()
-        card.wait_for_status("Lost · attempt")
+        card.wait_for_status("Lost · attempt 2")
+        # While it is tried again nothing moves, what was unfolded stays so, and it is said once.
+        card.root.get_by_text("What it can be").click()
+        page.evaluate("moved.clear()")
+        card.wait_for_status("Lost · attempt 3")
+        assert card.root.get_by_text("The server is not running").is_visible()
+        assert page.evaluate("moved.size") <= 1
+        assert page.evaluate("said") == ["Connection 1: lost, trying again"]
         demo.start()
-        card.wait_for_status("Connected · 200 OK")
+        card.wait_for_status("Connected")
+        page.wait_for_function("said.at(-1) === 'Connection 1: Connected'")
         card.say("Back again")
         card.wait_for_frame("received", "Back again")
         # Without the wish to reconnect, the page says what it knows.
@@ -206,7 +239,7 @@ def test_a_reload_keeps_all_but_the_token(chat: Demo, open_page: OpenPage) -> No
     # The first connection is in the URL, for somebody who has nothing stored.
     other = Card(open_page(chat.url + PATH + query))
     assert other.root.get_by_label("slug").input_value() == "general"
-    assert other.root.get_by_label("Sign in with").input_value() == "subprotocol"
+    assert other.root.get_by_label("Authenticate with").input_value() == "subprotocol"
 
 
 def test_the_token_is_nowhere(chat: Demo, open_page: OpenPage, tmp_path: Path) -> None:
@@ -253,7 +286,7 @@ def test_the_token_is_not_in_the_page_while_it_is_used(chat: Demo, open_page: Op
     assert token not in page.content()
     assert token not in page.url
     assert token not in page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])")
-    card.root.get_by_role("button", name="Remove connection 1").click()
+    card.remove()
     assert Card(page).root.get_by_label("Token", exact=True).input_value() == ""
 
 
@@ -261,8 +294,7 @@ def test_everything_works_with_keys_alone(chat: Demo, open_page: OpenPage) -> No
     page = open_page(chat.url + PATH, chat, "alice")
     press = page.keyboard.press
     card = Card(page)
-    press("1")  # goes to the first field of the connection
-    press("Tab")
+    press("1")  # goes to the first field that is to be filled in
     assert page.evaluate("document.activeElement.labels[0].textContent") == "slug"
     page.keyboard.type("general")
     press("Enter")
@@ -340,3 +372,52 @@ def test_the_page_tells_its_script_where_and_who(chat: Demo, open_page: OpenPage
     assert data["server"] == chat.url.replace("http", "ws", 1)
     assert data["user"] == "alice"
     assert data["close_codes"]["4401"]
+
+
+def test_a_double_click_connects_and_keys_go_on_in_the_composer(
+    chat: Demo, open_page: OpenPage
+) -> None:
+    card = Card(open_page(chat.url + PATH, chat, "alice"))
+    card.root.get_by_label("slug").fill("general")
+    card.root.get_by_role("button", name="Connect", exact=True).dblclick()
+    card.wait_for_status("Connected")
+    assert card.root.locator(".frame", has_text="Closed by you").count() == 0
+    card.root.get_by_text("Settings", exact=False).first.click()
+    assert card.root.get_by_text("Disconnect to change these.").is_visible()
+    card.click("Disconnect")
+    card.wait_for_status("Closed")
+    card.root.get_by_role("button", name="Connect", exact=True).press("Enter")
+    card.root.locator(".composer :focus").wait_for()
+
+
+def test_a_session_that_ends_is_told_of(chat: Demo, open_page: OpenPage) -> None:
+    page = open_page(chat.url + PATH, chat, "alice")
+    card = Card(page)
+    card.connect()
+    card.wait_for_status("Connected")
+    other = page.context.new_page()
+    other.goto(chat.url)
+    other.get_by_role("button", name="Sign out").click()
+    card.wait_for_status("Closed · 4401")
+    notice = card.root.locator(".notice")
+    assert "You are not logged in on this site." in notice.inner_text()
+    card.root.get_by_text("Settings", exact=False).first.click()
+    card.root.get_by_text("Nobody is logged in on this site.").wait_for()
+
+
+def test_single_keys_are_one_switch_for_both_pages(chat: Demo, open_page: OpenPage) -> None:
+    # As wide as 1440 pixels at a zoom of 250 %.
+    page = open_page(chat.url + PATH, viewport={"width": 576, "height": 844})
+    page.locator("#show-keys").click()
+    page.get_by_label("Single-key shortcuts").uncheck()
+    page.get_by_role("button", name="Close").click()
+    page.keyboard.press("n")
+    assert page.locator(".connection").count() == 1
+    page.goto(f"{chat.url}/chanx/")
+    search = page.locator("#search")
+    search.wait_for()
+    page.keyboard.press("/")
+    assert not search.evaluate("element => element === document.activeElement")
+    page.evaluate("localStorage.removeItem('chanx.keys')")
+    page.keyboard.press("/")
+    assert search.evaluate("element => element === document.activeElement")

@@ -140,20 +140,49 @@ def test_each_tab_keeps_what_is_its_own(url: str, open_page: OpenPage) -> None:
     second.evaluate(SAVE)
     first.reload()
     assert Card(first).root.get_by_label("Reconnect").is_checked()
+    # One in which nothing has changed since leaves what the other has kept.
+    first.close()
+    third = second.context.new_page()
+    third.goto(url)
+    assert not Card(third).root.get_by_label("Reconnect").is_checked()
 
 
 def test_query_parameters_say_what_is_allowed(url: str, open_page: OpenPage) -> None:
     card = Card(open_page(f"{url}?endpoint=drawing+by+name"))
     assert card.root.get_by_text("One of: red, blue.").is_visible()
+    colour = card.root.get_by_label("?colour")
+    assert colour.evaluate("input => Array.from(input.list.options, each => each.value)") == [
+        "red",
+        "blue",
+    ]
+
+
+def test_a_query_parameter_may_stand_there_twice(url: str, open_page: OpenPage) -> None:
+    card = Card(open_page(f"{url}?endpoint=drawing+by+name&p.name=x&q.colour=red&q.colour=blue"))
+    assert card.root.get_by_label("Its value").input_value() == "blue"
+    card.root.get_by_label("?colour").fill("green")
+    assert card.root.locator(".url-text").inner_text().endswith("/x/?colour=green&colour=blue")
+    card.root.get_by_label("?colour").fill("")
+    assert card.root.locator(".url-text").inner_text().endswith("/x/?colour=blue")
+
+
+def test_a_link_to_an_endpoint_goes_to_what_is_to_be_filled_in(
+    url: str, open_page: OpenPage
+) -> None:
+    page = open_page(f"{url}?endpoint=drawing+by+name&p.name=x")
+    layer = Card(page).root.get_by_label("?layer[]")
+    assert layer.evaluate("element => element === document.activeElement")
+    hint = str(layer.get_attribute("aria-describedby")).split()[0]
+    assert page.locator(f"#{hint}").inner_text() == "Required."
 
 
 def test_nobody_is_asked_where_nobody_has_to_be_known(url: str, open_page: OpenPage) -> None:
     card = Card(open_page(url))
     card.root.get_by_label("Endpoint").select_option("größe ändern")
-    sign_in = card.root.get_by_label("Sign in with")
-    assert sign_in.locator("option").first.inner_text() == "No sign-in"
+    kind = card.root.get_by_label("Authenticate with")
+    assert kind.locator("option").first.inner_text() == "No login"
     assert card.root.get_by_text("The endpoint asks nobody who they are.").is_visible()
-    assert card.root.locator("summary").filter(has_text="No sign-in").is_visible()
+    assert card.root.locator("summary").filter(has_text="No login").is_visible()
 
 
 def test_what_is_to_be_filled_in_is_unfolded(url: str, open_page: OpenPage) -> None:

@@ -37,7 +37,7 @@ def get_data(client: Client, **extra: Any) -> Any:
 
 
 @pytest.mark.django_db
-def test_the_page_says_who_is_signed_in(client: Client) -> None:
+def test_the_page_says_who_is_logged_in(client: Client) -> None:
     with override_settings(DEBUG=True):
         assert get_data(client)["user"] is None
         client.force_login(User.objects.create_user("ann"))

@@ -2,7 +2,7 @@
 
 import { append, h } from "../dom.js";
 import { KINDS, isOpen, isTaken, nameKind } from "./credentials.js";
-import { row } from "./rows.js";
+import { EMPTY, row, tell } from "./rows.js";
 
 /** @typedef {import("./types.js").AuthKind} AuthKind */
 /** @typedef {import("./types.js").Endpoint} Endpoint */
@@ -34,8 +34,12 @@ export class AuthView {
       autocomplete: "off",
       spellcheck: "false",
       autocapitalize: "off",
-      "aria-describedby": `${id}-token-note`,
-      oninput: () => options.onchange(),
+      "aria-describedby": `${id}-token-note ${id}-token-error`,
+      required: true,
+      oninput: () => {
+        tell(this.token, this.error, null);
+        options.onchange();
+      },
       onchange: () => options.ontoken(),
     });
     this.renewal = h(
@@ -43,6 +47,7 @@ export class AuthView {
       { type: "button", hidden: true, onclick: () => options.onrenew(this.token.value) },
       "Send as a message now",
     );
+    this.error = h("p", { class: "error", id: `${id}-token-error`, hidden: true });
     this.note = h("div", { class: "hint", id: `${id}-auth-note` });
     this.select = h("select", {
       id: `${id}-auth`,
@@ -53,12 +58,13 @@ export class AuthView {
       h("label", { for: this.token.id }, "Token"),
       h("div", { class: "with-button" }, this.token, this.makeToggle()),
       h("p", { class: "hint", id: `${id}-token-note` }, KEEPING),
+      this.error,
       this.renewal,
     );
     this.element = h(
       "div",
       { class: "auth" },
-      row(h("label", { for: this.select.id }, "Sign in with"), this.select, this.note),
+      row(h("label", { for: this.select.id }, "Authenticate with"), this.select, this.note),
       this.tokenRow,
     );
   }
@@ -99,11 +105,27 @@ export class AuthView {
     this.options.onchange();
   }
 
+  /** Whether nothing would be shown to the endpoint: no token, or no session where one is needed. */
+  get isIncomplete() {
+    const { settings, data } = this.options;
+    if (settings.auth !== "session") return this.token.value.trim() === "";
+    return data.user === null && (this.endpoint?.needs_login ?? false);
+  }
+
+  /** Shows whether the token that was chosen is missing, and tells whether it is there. */
+  check() {
+    const isMissing = this.options.settings.auth !== "session" && this.isIncomplete;
+    tell(this.token, this.error, isMissing ? EMPTY : null);
+    return !isMissing;
+  }
+
   explain() {
     const { settings } = this.options;
     const security = this.endpoint?.security ?? [];
     this.tokenRow.hidden = settings.auth === "session";
     this.note.replaceChildren();
+    this.note.classList.toggle("warn", settings.auth === "session" && this.isIncomplete);
+    tell(this.token, this.error, null);
     if (this.endpoint && isOpen(this.endpoint)) append(this.note, "The endpoint asks nobody who they are.");
     else if (settings.auth === "session") this.explainSession();
     else append(this.note, "The browser sends its cookies beside it. ", getSchemes(security));
@@ -115,17 +137,36 @@ export class AuthView {
 
   explainSession() {
     const { user, login_url: link, server } = this.options.data;
-    if (user === null) append(this.note, "Nobody is signed in on this site. ");
-    else append(this.note, "Signed in as ", h("strong", {}, user), ". ");
-    if (user === null && link) append(this.note, h("a", { href: link }, "Sign in"), " ");
     const isElsewhere = new URL(server).host !== location.host;
-    append(
-      this.note,
-      isElsewhere
-        ? "The sockets are on another host, to which cookies may not go."
-        : "The browser sends its cookies by itself.",
-    );
+    if (user === null) {
+      append(this.note, "Nobody is logged in on this site. ");
+      append(this.note, link === null ? "Log in" : makeLoginLink(link, "Log in"), ", or choose a token. ");
+    } else {
+      append(this.note, "Logged in as ", h("strong", {}, user), ". ");
+      if (!isElsewhere) append(this.note, "The browser sends its cookies by itself.");
+    }
+    if (isElsewhere) append(this.note, "The sockets are on another host, to which cookies may not go.");
   }
+}
+
+/**
+ * Returns a link to the login, which comes back to the page as it is when the link is followed.
+ *
+ * @param {string} url
+ * @param {string} text
+ */
+export function makeLoginLink(url, text) {
+  const link = h("a", {}, text);
+  const update = () => {
+    const target = new URL(url, location.href);
+    target.searchParams.set("next", location.pathname + location.search);
+    link.href = target.href;
+  };
+  update();
+  // Before a click, a menu or a key makes use of it.
+  link.addEventListener("pointerdown", update);
+  link.addEventListener("keydown", update);
+  return link;
 }
 
 /**

@@ -1,7 +1,11 @@
 // Why a connection ended, in words.
 
 /** @typedef {import("./types.js").Close} Close */
-/** @typedef {import("./types.js").AuthKind} AuthKind */
+/**
+ * @typedef {object} Choice What a connection was to show.
+ * @property {import("./types.js").AuthKind} kind
+ * @property {boolean} hasToken
+ */
 
 /** @type {Record<number, string>} Names of RFC 6455 and of the IANA registry. */
 const NAMES = {
@@ -66,7 +70,7 @@ export function explainClose({ code, wasAsked }, meanings) {
 export const HANDSHAKE_CAUSES = [
   "The server is not running, or does not speak WebSocket: an ASGI server like uvicorn or daphne is needed.",
   "It answered with HTTP 403: it does not take pages of this origin (ALLOWED_ORIGINS, ALLOWED_HOSTS), or REFUSE_BEFORE_ACCEPT is on and you may not connect.",
-  "It answered with HTTP 404 or 500: no route fits this path.",
+  "It answered with HTTP 404 or 500: no route fits this path, or the server speaks HTTP only, as runserver does without daphne.",
   "It selected none of the subprotocols that were offered.",
 ];
 
@@ -74,21 +78,24 @@ export const HANDSHAKE_CAUSES = [
  * Returns what can be done about a refusal; what stands in brackets is a link.
  *
  * @param {number} status As in the authentication message.
- * @param {{kind: AuthKind, hasToken: boolean}} choice
+ * @param {Choice} choice
+ * @param {string | null} user Who was logged in when the page was made.
  */
-export function explainRefusal(status, { kind, hasToken }) {
+export function explainRefusal(status, { kind, hasToken }, user) {
   switch (status) {
     case 401:
-      if (kind === "session") {
-        return "You are not signed in on this site. [Sign in], or choose a token.";
-      }
-      return hasToken
-        ? "The token is not good: wrong, expired, or of another kind."
-        : "No token was sent. Put one in, or use this browser’s session.";
     case 403:
-      return kind === "session"
-        ? "Who is signed in here may not connect, or nobody is. [Sign in] as somebody else, or choose a token."
-        : "Whose token this is may not connect here.";
+    case 408:
+      if (kind === "session") {
+        if (user === null) return "You are not logged in on this site. [Log in], or choose a token.";
+        return status === 403
+          ? `You are ${user} here. [Log in] as somebody else, or choose a token.`
+          : `The session of ${user} has ended, or the endpoint takes none. [Log in] again, or choose a token.`;
+      }
+      if (!hasToken) return "No token was sent. Put one in, or use this browser’s session.";
+      if (status === 401) return "The token is not good: wrong, expired, or of another kind.";
+      if (status === 408) return "The token came too late, or where the endpoint does not look for it.";
+      return "Whose token this is may not connect here.";
     case 404:
       return "There is no such object. Look at the parameters.";
     case 405:
@@ -105,7 +112,7 @@ export function explainRefusal(status, { kind, hasToken }) {
 /** @param {string} name Of the exception; its text may have the URL in it. */
 export function explainRefusedByBrowser(name) {
   if (name === "SecurityError") {
-    return "The browser opens no ws: connection from a page of https:. Set WEBSOCKET_BASE_URL to wss://…";
+    return "The browser opens no ws: connection from a page of https:, and Django does not know that this page came by it. Set SECURE_PROXY_SSL_HEADER, or WEBSOCKET_BASE_URL to wss://…";
   }
   if (name === "SyntaxError") {
     return "The browser refuses this URL, or a subprotocol: those have no spaces, and none comes twice.";

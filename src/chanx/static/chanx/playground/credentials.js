@@ -43,7 +43,7 @@ export function isOpen(endpoint) {
  * @param {AuthKind} kind
  */
 export function nameKind(endpoint, kind) {
-  return kind === "session" && isOpen(endpoint) ? "No sign-in" : KINDS[kind];
+  return kind === "session" && isOpen(endpoint) ? "No login" : KINDS[kind];
 }
 
 /**

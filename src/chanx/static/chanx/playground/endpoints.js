@@ -1,5 +1,7 @@
 // Where a connection goes: its endpoint, and the URL made of what was filled in.
 
+import { isMatch } from "./schema_texts.js";
+
 /** @typedef {import("./types.js").Endpoint} Endpoint */
 /** @typedef {import("./types.js").Parameter} Parameter */
 /** @typedef {import("./types.js").Schema} Schema */
@@ -24,7 +26,7 @@ export function isSecretName(name) {
  * @param {string} value
  */
 export function findProblem(parameter, value) {
-  if (value === "") return "Needed.";
+  if (value === "") return "Required.";
   if (value.split("/").some((part) => part === "." || part === "..")) {
     return "A URL cannot hold “.” or “..” as a part of its path.";
   }
@@ -44,12 +46,7 @@ function matches({ schema }, value) {
   if (schema["type"] === "integer") return /^[0-9]+$/.test(value);
   if (schema["format"] === "uuid") return UUID.test(value);
   const pattern = schema["pattern"];
-  if (typeof pattern !== "string") return true;
-  try {
-    return new RegExp(pattern, "u").test(value);
-  } catch {
-    return true; // Python knows patterns that JavaScript does not
-  }
+  return typeof pattern !== "string" || isMatch(pattern, value);
 }
 
 /**
@@ -108,7 +105,7 @@ export function makeQuery(rows) {
  * Returns the query parameters that the endpoint says it takes.
  *
  * @param {Endpoint} endpoint
- * @returns {{name: string, description: string, isNeeded: boolean, choices: string[], hint: string}[]}
+ * @returns {{name: string, description: string, isRequired: boolean, choices: string[], hint: string}[]}
  */
 export function getQueryParameters(endpoint) {
   const schema = endpoint.query ?? {};
@@ -118,7 +115,7 @@ export function getQueryParameters(endpoint) {
     return {
       name,
       description: String(property.description ?? ""),
-      isNeeded: required.includes(name),
+      isRequired: required.includes(name),
       choices: getChoices(property),
       hint: fallback === undefined || fallback === null ? "" : String(fallback),
     };

@@ -2,6 +2,7 @@
 
 import { announce, append, byId, h } from "../dom.js";
 import { findSecretNames } from "./drafts.js";
+import { hasKeys, setKeys } from "../keys.js";
 import { Panel } from "./panel.js";
 import { makeCheckbox } from "./rows.js";
 import { readData } from "./schema_json.js";
@@ -33,10 +34,8 @@ class Playground {
     this.panels = [];
     this.place = byId("connections");
     this.addButton = byId("add-connection");
-    const saved = readSaved();
-    this.hasKeys = saved.hasKeys;
     this.dialog = this.makeDialog();
-    this.start(saved.connections);
+    this.start(readSaved());
     this.addButton.addEventListener("click", () => this.add({ isCopied: true }));
     byId("show-keys").addEventListener("click", () => this.dialog.showModal());
     document.addEventListener("keydown", (event) => this.press(event));
@@ -60,8 +59,11 @@ class Playground {
     }
     if (!settings.length) settings.push(makeSettings());
     for (const each of settings) this.insert(each);
-    this.save();
     this.isChanged = false;
+    this.save();
+    const first = this.panels[0];
+    // Who follows a link to an endpoint fills it in; on touch screens a keyboard would come up.
+    if (given && first?.view.findEmpty() && matchMedia("(pointer: fine)").matches) first.focus();
   }
 
   /** @param {string} text */
@@ -127,8 +129,9 @@ class Playground {
   save() {
     clearTimeout(this.timer);
     const connections = this.panels.map((panel) => panel.getKept());
-    // A page that was only looked at leaves what others have saved since.
-    if (this.isChanged) writeSaved({ connections, hasKeys: this.hasKeys });
+    // A page in which nothing has changed since leaves what others have saved.
+    if (this.isChanged) writeSaved(connections);
+    this.isChanged = false;
     const [first] = connections;
     const search = first ? makeSearch(first) : "";
     if (search !== location.search) history.replaceState(null, "", `${location.pathname}${search}`);
@@ -141,7 +144,7 @@ class Playground {
 
   /** @param {KeyboardEvent} event */
   press(event) {
-    if (!this.hasKeys || event.repeat || event.ctrlKey || event.metaKey || event.altKey || this.dialog.open) return;
+    if (!hasKeys() || event.repeat || event.ctrlKey || event.metaKey || event.altKey || this.dialog.open) return;
     if (event.target instanceof HTMLElement && event.target.closest("input, textarea, select, [contenteditable]")) return;
     if (!this.act(event.key)) return;
     event.preventDefault();
@@ -175,10 +178,7 @@ class Playground {
         {},
         KEYS.map(([key, text]) => h("div", {}, h("dt", {}, h("kbd", {}, key)), h("dd", {}, text))),
       ),
-      makeCheckbox("Single keys do something while no field has the focus", this.hasKeys, (isOn) => {
-        this.hasKeys = isOn;
-        this.schedule();
-      }),
+      makeCheckbox("Single-key shortcuts, here and in the reference", hasKeys(), setKeys),
       h("div", { class: "dialog-foot" }, close),
     );
     close.addEventListener("click", () => dialog.close());
@@ -188,6 +188,7 @@ class Playground {
 
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   timer = undefined;
+  /** Since it was saved. */
   isChanged = false;
 }
 

@@ -1,9 +1,10 @@
 // What is said of a connection: its state in a word, and why it ended in sentences.
 
 import { append, h } from "../dom.js";
+import { makeLoginLink } from "./auth_view.js";
 import { HANDSHAKE_CAUSES, explainClose, explainRefusal, getCodeName } from "./closing.js";
 
-/** @typedef {import("./types.js").AuthKind} AuthKind */
+/** @typedef {import("./closing.js").Choice} Choice */
 /** @typedef {import("./types.js").PageData} PageData */
 /** @typedef {import("./socket.js").Socket} Socket */
 /** @typedef {{status: number, text: string, detail: string}} AuthResult */
@@ -22,7 +23,7 @@ export function describeState(socket, auth, isAuthExpected) {
       return { text: "Connecting…", kind: "warn" };
     case "open":
       if (!auth) return { text: isAuthExpected ? "Authenticating…" : "Connected", kind: isAuthExpected ? "warn" : "good" };
-      if (auth.status === 200) return { text: `Connected · ${auth.status} ${auth.text}`, kind: "good" };
+      if (auth.status === 200) return { text: "Connected", kind: "good" };
       return { text: `Refused · ${auth.status} ${auth.text}`, kind: "bad" };
     case "closing":
       return { text: "Closing…", kind: "warn" };
@@ -48,26 +49,51 @@ function describeEnd({ close }, auth) {
   return { text: `Closed · ${close.code}`, kind: close.code === 1000 ? "" : "bad" };
 }
 
+/** @typedef {{title: string, parts: HTMLElement[], isWarning?: boolean}} Found */
+
 /**
  * Returns why the connection ended, or null where there is nothing to say.
  *
  * @param {Socket} socket
- * @param {AuthResult | null} auth
  * @param {PageData} data
- * @param {{kind: AuthKind, hasToken: boolean}} choice
- * @returns {{title: string, parts: HTMLElement[]} | null}
+ * @param {object} known
+ * @param {AuthResult | null} known.auth
+ * @param {AuthResult | null} known.renewed What was said of the identity since.
+ * @param {string} known.error The server's, if it was the last thing that the server said.
+ * @param {Choice} known.choice
+ * @returns {Found | null}
  */
-export function explain(socket, auth, data, choice) {
+export function explain(socket, data, { auth, renewed, error, choice }) {
   const { close, phase } = socket;
-  if (phase === "open" && auth && auth.status !== 200) return explainAuth(auth, data, choice);
+  // An identity that has ended is told of as one that was never taken.
+  const last = renewed && close?.code === 4000 + renewed.status ? renewed : auth;
+  const refused = last && last.status !== 200 ? explainAuth(last, data, choice) : null;
+  if (phase === "open") return refused;
   if (!close || close.wasAsked || (phase !== "idle" && phase !== "waiting")) return null;
   if (!close.wasOpen) return explainHandshake(phase === "waiting");
-  const found = auth && auth.status !== 200 ? explainAuth(auth, data, choice) : null;
   const name = getCodeName(close.code);
-  const line = h("p", {}, h("strong", {}, `Close code ${close.code}${name && ` ${name}`}. `), explainClose(close, data.close_codes));
+  const line = h("p", {}, h("strong", {}, `Close code ${close.code}${name && ` ${name}`}. `));
+  // Who was refused was told why, and the code has nothing to add.
+  if (!refused) append(line, explainClose(close, data.close_codes));
   if (close.reason) append(line, " Reason given: ", h("q", {}, close.reason));
-  if (found) return { title: found.title, parts: [...found.parts, line] };
-  return { title: "", parts: [line] };
+  if (refused) return { title: refused.title, parts: [...refused.parts, line] };
+  const said = error && h("p", {}, "The last message was an error: ", h("q", {}, error));
+  return { title: "", parts: said ? [said, line] : [line] };
+}
+
+/**
+ * Returns what a server waits for that has let in nobody yet; null: nothing that is known.
+ *
+ * @param {PageData} data
+ * @param {import("./types.js").Endpoint} endpoint
+ * @param {Choice} choice
+ * @returns {Found | null}
+ */
+export function explainWaiting(data, { security }, { kind, hasToken }) {
+  const mayComeLater = security.some((each) => each.location === "message");
+  if (!mayComeLater || (kind === "session" ? data.user !== null : hasToken)) return null;
+  const advice = explainRefusal(408, { kind, hasToken }, data.user);
+  return { title: "The server waits for a token", parts: [link(advice, data)], isWarning: true };
 }
 
 /**
@@ -87,28 +113,35 @@ export function explainRenewal({ phase }, renewed) {
 /**
  * @param {AuthResult} auth
  * @param {PageData} data
- * @param {{kind: AuthKind, hasToken: boolean}} choice
+ * @param {Choice} choice
  */
 function explainAuth({ status, text, detail }, data, choice) {
-  const advice = h("p", {});
-  const words = explainRefusal(status, choice).split(/\[(.*)\]/);
-  words.forEach((word, index) => {
-    const isLink = index % 2 === 1 && data.login_url !== null;
-    append(advice, isLink ? h("a", { href: data.login_url }, word) : word);
-  });
-  const parts = [advice];
-  if (detail) parts.push(h("p", {}, "The server says: ", h("q", {}, detail)));
-  return { title: `${status} ${text}`, parts };
+  const said = detail && h("p", {}, "The server says: ", h("q", {}, detail));
+  const advice = link(explainRefusal(status, choice, data.user), data);
+  return { title: `${status} ${text}`, parts: said ? [said, advice] : [advice] };
+}
+
+/**
+ * Returns a paragraph in which “[Log in]” is a link, if it leads anywhere.
+ *
+ * @param {string} text
+ * @param {PageData} data
+ */
+function link(text, data) {
+  const { login_url: url } = data;
+  const words = text.split(/\[(Log in)\]/);
+  return h("p", {}, words.map((word, index) => (index % 2 && url !== null ? makeLoginLink(url, word) : word)));
 }
 
 /** @param {boolean} isRetried */
 function explainHandshake(isRetried) {
-  return {
-    title: isRetried ? "The server does not answer" : "The handshake failed",
-    parts: [
-      h("p", {}, "Close code 1006: the browser does not tell scripts why. It can be one of these:"),
-      h("ul", {}, HANDSHAKE_CAUSES.map((cause) => h("li", {}, cause))),
-      h("p", {}, "The log of the server and the Network panel of the browser’s developer tools (F12) show the HTTP status."),
-    ],
-  };
+  const causes = [
+    h("p", {}, "Close code 1006: the browser does not tell scripts why. It can be one of these:"),
+    h("ul", {}, HANDSHAKE_CAUSES.map((cause) => h("li", {}, cause))),
+    h("p", {}, "The log of the server and the Network panel of the browser’s developer tools (F12) show the HTTP status."),
+  ];
+  if (!isRetried) return { title: "The handshake failed", parts: causes };
+  // It comes and goes while people write: as short as can be.
+  const folded = h("details", {}, h("summary", {}, "What it can be"), causes);
+  return { title: "The server does not answer", parts: [folded] };
 }

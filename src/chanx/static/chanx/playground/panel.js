@@ -4,6 +4,8 @@ import { announce, append, copy, h } from "../dom.js";
 import { Composer } from "./composer.js";
 import {
   getTokenParameter,
+  isOpen,
+  isTaken,
   makeAuthenticate,
   makeProtocols,
   maskAuthenticate,
@@ -14,7 +16,7 @@ import { isSecretName, makeQuery } from "./endpoints.js";
 import { explainRefusedByBrowser, getCodeName } from "./closing.js";
 import { Log, countBytes, toHex } from "./log.js";
 import { LogView } from "./log_view.js";
-import { describeState, explain, explainRenewal } from "./notice.js";
+import { describeState, explain, explainRenewal, explainWaiting } from "./notice.js";
 import { MASK } from "./secrets.js";
 import { SettingsView } from "./settings_view.js";
 import { Socket } from "./socket.js";
@@ -31,15 +33,22 @@ let lastId = 0;
 export class Panel {
   number = h("span", { class: "number" });
   name = h("span", { class: "name" });
+  place = h("span", { class: "muted place" });
   badge = h("span", { class: "badge status" });
   button = h("button", { type: "submit", class: "primary connect" });
-  remove = h("button", { type: "button", class: "quiet icon" }, "×");
+  anyway = h(
+    "button",
+    { type: "button", class: "danger", hidden: true, onclick: () => this.connect({ isChecked: false }) },
+    "Connect anyway",
+  );
+  remove = h("button", { type: "button", class: "quiet icon remove" }, "×");
   url = h("code", { class: "url-text" });
   notice = h("div", { class: "note notice bad", hidden: true });
   foldText = h("span", { class: "muted small" });
   fold = h("details", { class: "fold" }, h("summary", {}, "Settings ", this.foldText));
   /** @type {ReturnType<typeof setInterval> | undefined} */
   clock = undefined;
+  isAsking = false;
 
   /**
    * @param {object} options
@@ -55,13 +64,20 @@ export class Panel {
     this.settings = settings;
     this.onchange = onchange;
     this.secrets = secrets;
-    /** @type {HTMLElement | null} */
+    /** @type {HTMLElement | null} What had the focus when the connection was asked for. */
     this.origin = null;
     /** @type {import("./notice.js").AuthResult | null} */
     this.auth = null;
     /** @type {import("./notice.js").AuthResult | null} The answer to a fresh token. */
     this.renewed = null;
     this.said = "";
+    /** The last error message of the server, until it says something else. */
+    this.error = "";
+    /** Why the browser has not even tried. */
+    this.refused = "";
+    this.isReady = false;
+    /** Whether the last press of the button came from a key. */
+    this.isByKey = false;
     this.log = new Log(data.action_key);
     this.socket = new Socket({
       getTarget: () => this.getTarget(),
@@ -69,7 +85,11 @@ export class Panel {
       onframe: (frame) => this.receive(frame),
       onsent: (text) => this.record(text),
       onend: (close) => this.recordClose(close),
-      onrefused: (name) => this.log.add("event", `${explainRefusedByBrowser(name)} (${name})`),
+      onrefused: (name) => {
+        this.refused = explainRefusedByBrowser(name);
+        this.log.add("event", `${this.refused} (${name})`);
+        announce(this.refused);
+      },
     });
     this.view = new SettingsView({
       id: this.id,
@@ -104,16 +124,31 @@ export class Panel {
   makeElement(onremove) {
     const title = `${this.id}-title`;
     this.button.setAttribute("form", `${this.id}-settings`);
-    this.remove.addEventListener("click", () => onremove(this));
+    this.button.addEventListener("click", (event) => {
+      // By the second of two clicks the button stands for the contrary of the first.
+      if (event.detail > 1) event.preventDefault();
+      this.isByKey = event.detail === 0;
+    });
+    this.button.addEventListener("keydown", (event) => {
+      if (event.repeat && event.key === "Enter") event.preventDefault();
+    });
+    this.remove.addEventListener("click", (event) => {
+      if (event.detail > 1) return;
+      if (this.isAsking || !this.log.frames.length) onremove(this);
+      else this.askToRemove(true);
+    });
+    this.remove.addEventListener("blur", () => this.askToRemove(false));
     const copyUrl = h(
       "button",
       { type: "button", class: "quiet small", "aria-label": "Copy the URL", onclick: () => copy(copyUrl, this.getUrl(true)) },
       "Copy",
     );
     this.fold.append(this.view.element);
-    // What is still to be filled in must be seen, whatever was folded for another endpoint.
+    // What is still to be filled in must be seen, whatever was folded before.
     this.fold.open = !this.settings.isFolded || this.view.isIncomplete;
     this.fold.addEventListener("toggle", () => {
+      // The first one says what is there already.
+      if (this.settings.isFolded !== this.fold.open) return;
       this.settings.isFolded = !this.fold.open;
       this.onchange();
     });
@@ -123,8 +158,9 @@ export class Panel {
       h(
         "div",
         { class: "connection-head" },
-        h("h2", { id: title }, h("span", { class: "visually-hidden" }, "Connection "), this.number, " ", this.name),
+        h("h2", { id: title }, h("span", { class: "visually-hidden" }, "Connection "), this.number, " ", this.name, " ", this.place),
         this.badge,
+        this.anyway,
         h("div", { class: "connection-tools" }, this.button, this.remove),
       ),
       h("div", { class: "url" }, this.url, copyUrl),
@@ -142,6 +178,7 @@ export class Panel {
   }
 
   change() {
+    this.anyway.hidden = true;
     this.socket.reconnects = this.settings.reconnects;
     this.showAddress();
     this.onchange();
@@ -154,24 +191,43 @@ export class Panel {
   }
 
   toggle() {
-    const { activeElement } = document;
-    this.origin = activeElement instanceof HTMLElement && this.fold.contains(activeElement) ? activeElement : null;
-    if (this.socket.phase === "idle") this.socket.connect();
+    if (this.socket.phase === "idle") this.connect();
     else this.socket.disconnect();
   }
 
-  /** @returns {import("./socket.js").Target | null} */
-  getTarget() {
-    if (!this.view.checkAll()) {
+  /** @param {{isChecked?: boolean}} [how] Not checked: with something missing, to see what the server says. */
+  connect({ isChecked = true } = {}) {
+    const { isPossible, isGood } = this.view.checkAll();
+    if (!isPossible || (isChecked && !isGood)) {
       this.fold.open = true;
-      this.view.checkAll();
-      announce("Not connected: a parameter does not fit");
-      return null;
+      this.anyway.hidden = !isPossible;
+      this.view.focusProblem();
+      announce(isPossible ? "Not connected: something is missing" : "Not connected: a parameter does not fit");
+      return;
     }
+    this.origin = this.findOrigin();
+    this.refused = "";
+    this.socket.connect();
+    // Now, and not when the answer comes: by then somebody may be writing below it.
+    if (this.socket.phase !== "idle") this.fold.open = false;
+  }
+
+  /** Returns the element to come back to; null: the focus is somewhere else, or stays where it is. */
+  findOrigin() {
+    const { activeElement } = document;
+    if (activeElement === this.anyway) return this.button;
+    if (activeElement === this.button) return this.isByKey ? this.button : null;
+    return activeElement instanceof HTMLElement && this.fold.contains(activeElement) ? activeElement : null;
+  }
+
+  /** @returns {import("./socket.js").Target} */
+  getTarget() {
     const { auth, answersPings, subprotocols } = this.settings;
     const token = auth === "session" ? "" : this.view.auth.token.value.trim();
     this.learn();
     this.auth = this.renewed = null;
+    this.error = "";
+    this.isReady = false;
     const choice = { kind: auth, token, answersPings, own: subprotocols };
     return {
       url: this.getUrl(false),
@@ -231,6 +287,7 @@ export class Panel {
     }
     const shown = this.secrets.mask(data);
     const frame = this.log.add("received", shown, shown === data ? {} : { size: countBytes(data) });
+    if (frame.action !== "ping") this.error = frame.action === "error" ? describeError(shown) : "";
     if (frame.action === "authentication") this.takeAuth(data);
     if (frame.action === "ping" && this.settings.answersPings && this.socket.phase === "open") {
       this.socket.send(JSON.stringify({ [this.data.action_key]: "pong", payload: null }));
@@ -250,6 +307,12 @@ export class Panel {
       text: this.secrets.mask(String(payload.status_text ?? payload.statusText ?? "")).slice(0, LONGEST_STATUS),
       detail: this.secrets.mask(typeof detail === "string" ? detail : "").slice(0, LONGEST_DETAIL),
     };
+    if (status === 401 && this.settings.auth === "session" && isTaken(this.view.endpoint, "session")) {
+      // Somebody was logged in when the page was made, and is no more.
+      this.data.user = null;
+      this.view.auth.explain();
+      this.showAddress();
+    }
     // A fresh token that is refused leaves the connection as it was.
     if (wasGood) this.renewed = result;
     else this.auth = result;
@@ -259,12 +322,12 @@ export class Panel {
 
   becomeReady() {
     this.socket.confirm();
-    this.fold.open = false;
+    this.isReady = true;
     if (this.hasLostFocus) this.composer.focus();
     this.origin = null;
   }
 
-  /** Whether the field that the connection was opened from had the focus and is locked now. */
+  /** Whether what the connection was opened from had the focus, and nothing else has it now. */
   get hasLostFocus() {
     const { activeElement } = document;
     return this.origin !== null && (activeElement === document.body || activeElement === this.origin);
@@ -295,8 +358,7 @@ export class Panel {
       this.log.add("event", protocol ? `Open, subprotocol ${this.secrets.mask(protocol)}` : "Open, no subprotocol");
       if (!this.isAuthExpected) this.becomeReady();
     }
-    if (phase === "idle" && close && !close.wasAsked && !close.wasOpen) this.fold.open = true;
-    if (phase === "idle" && this.auth && this.auth.status !== 200) this.fold.open = true;
+    if (phase === "idle" && close && !this.isReady) this.fold.open = true;
     clearInterval(this.clock);
     if (phase === "waiting") this.clock = setInterval(() => this.showBadge(), 500);
     this.show();
@@ -318,15 +380,17 @@ export class Panel {
     const { phase } = this.socket;
     this.name.textContent = this.view.endpoint.name;
     this.showBadge();
-    this.button.textContent =
-      { idle: "Connect", connecting: "Cancel", open: "Disconnect", closing: "Force close", waiting: "Stop" }[phase];
+    const key = { idle: "Connect", connecting: "Cancel", open: "Disconnect", closing: "Force close", waiting: "Stop" }[phase];
+    this.button.textContent = key;
+    if (phase === "idle") append(this.button, h("kbd", { "aria-hidden": "true" }, "↵"));
+    else this.anyway.hidden = true;
     this.button.classList.toggle("primary", phase === "idle");
     this.element.dataset["phase"] = phase;
     this.composer.setReason(getReason(phase));
     const takesFresh = this.view.endpoint.incoming.some((each) => each.actions.includes("authenticate"));
     this.view.auth.renewal.hidden = phase !== "open" || !takesFresh;
     // Another path would be shown than the one that is connected to.
-    this.view.lock(phase !== "idle");
+    this.view.lock(phase === "idle" ? null : key);
     this.showNotice();
   }
 
@@ -334,18 +398,37 @@ export class Panel {
     const { text, kind } = describeState(this.socket, this.auth, this.isAuthExpected);
     this.badge.textContent = text;
     this.badge.className = `badge status ${kind}`;
-    if (this.socket.phase === "waiting" || text === this.said) return;
-    this.said = text;
-    if (this.element.isConnected) announce(`Connection ${this.number.textContent}: ${text}`);
+    const { phase, attempts } = this.socket;
+    // Once for a loss: neither the seconds, nor each attempt.
+    const said = phase === "waiting" || (phase === "connecting" && attempts) ? "lost, trying again" : text;
+    if (said === this.said) return;
+    this.said = said;
+    if (this.element.isConnected) announce(`Connection ${this.number.textContent}: ${said}`);
   }
 
   showNotice() {
-    const choice = { kind: this.settings.auth, hasToken: this.view.auth.token.value.trim() !== "" };
-    const found =
-      explain(this.socket, this.auth, this.data, choice) ?? explainRenewal(this.socket, this.renewed);
+    // What was said of the loss stays while it is tried again: nothing jumps.
+    if (this.socket.phase === "connecting" && this.socket.attempts) return;
+    const found = this.explain();
+    const fresh = h("div");
+    if (found) append(fresh, found.title && h("p", { class: "notice-title" }, found.title), found.parts);
     this.notice.hidden = found === null;
-    this.notice.replaceChildren();
-    if (found) append(this.notice, found.title && h("p", { class: "notice-title" }, found.title), found.parts);
+    this.notice.classList.toggle("bad", !found?.isWarning);
+    this.notice.classList.toggle("warn", found?.isWarning ?? false);
+    // The same again leaves alone what was unfolded or has the focus.
+    if (fresh.textContent !== this.notice.textContent) this.notice.replaceChildren(...fresh.childNodes);
+  }
+
+  /** @returns {import("./notice.js").Found | null} */
+  explain() {
+    const { endpoint } = this.view;
+    const choice = { kind: this.settings.auth, hasToken: this.view.auth.token.value.trim() !== "" };
+    if (this.refused) return { title: "Not connected", parts: [h("p", {}, this.refused)] };
+    if (this.socket.phase === "open" && this.isAuthExpected && !this.auth) {
+      return explainWaiting(this.data, endpoint, choice);
+    }
+    const known = { auth: this.auth, renewed: this.renewed, error: this.error, choice };
+    return explain(this.socket, this.data, known) ?? explainRenewal(this.socket, this.renewed);
   }
 
   showAddress() {
@@ -362,15 +445,44 @@ export class Panel {
       }).flat(),
       rest,
     );
-    const words = [nameKind(this.view.endpoint, this.settings.auth), this.settings.reconnects && "reconnects"];
+    const { auth, reconnects } = this.settings;
+    const isKnown = auth === "session" && this.data.user !== null && !isOpen(this.view.endpoint);
+    const kind = nameKind(this.view.endpoint, auth);
+    const words = [isKnown && this.data.user, kind, reconnects && "reconnects"];
+    this.place.textContent = parts
+      .filter((part) => part.name !== null && part.isFilled)
+      .map((part) => this.secrets.mask(decodeURIComponent(part.text)))
+      .join(" · ");
+    this.place.hidden = this.place.textContent === "";
     this.foldText.textContent = words.filter(Boolean).join(" · ");
     this.name.textContent = this.view.endpoint.name;
   }
 
+  /** Goes to where work goes on: to what is to be filled in, to the button, or to the connection itself. */
   focus() {
-    const input = this.fold.open && this.element.querySelector(".fold input:not([type=checkbox]), .fold select");
-    if (input instanceof HTMLElement) input.focus();
-    else this.element.focus();
+    const empty = this.view.findEmpty();
+    if (this.socket.phase !== "idle") this.element.focus();
+    else if (!empty) this.button.focus();
+    else {
+      this.fold.open = true;
+      empty.focus();
+    }
+  }
+
+  /**
+   * Has the button ask a second time, for the log is gone for good.
+   *
+   * @param {boolean} isAsking
+   */
+  askToRemove(isAsking) {
+    this.isAsking = isAsking;
+    const name = `Remove connection ${this.number.textContent}`;
+    this.remove.textContent = isAsking ? "Remove" : "×";
+    this.remove.setAttribute("aria-label", isAsking ? `${name} and its log` : name);
+    this.remove.className = isAsking ? "danger remove" : "quiet icon remove";
+    if (!isAsking) return;
+    this.remove.focus(); // not every browser does so at a click
+    announce("Press again to remove the connection and its log");
   }
 
   /** Ends the connection and empties the field of its token. */
@@ -392,6 +504,22 @@ function readPayload(text) {
   } catch {
     return null;
   }
+}
+
+/**
+ * Returns what an error message says, in short.
+ *
+ * @param {string} text With no token in it.
+ */
+function describeError(text) {
+  const payload = readPayload(text) ?? "";
+  const all = Array.isArray(payload) ? payload : [payload];
+  const words = all.map((each) => {
+    if (typeof each?.msg !== "string") return typeof each === "string" ? each : JSON.stringify(each);
+    const place = Array.isArray(each.loc) ? each.loc.join(".") : "";
+    return place ? `${place}: ${each.msg}` : each.msg;
+  });
+  return words.join("; ").slice(0, LONGEST_DETAIL);
 }
 
 /** @param {import("./types.js").Phase} phase */

@@ -13,6 +13,23 @@ export function row(label, ...controls) {
   return h("div", { class: "row" }, label, h("div", { class: "row-controls" }, controls));
 }
 
+/** What is wrong with a field that only a server can tell to be needed. */
+export const EMPTY = "Empty: fill it in, or connect anyway.";
+
+/**
+ * Shows at a field what is wrong with it; null: nothing.
+ *
+ * @param {HTMLElement} input
+ * @param {HTMLElement} error Its description.
+ * @param {string | null} problem
+ */
+export function tell(input, error, problem) {
+  error.textContent = problem ?? "";
+  error.hidden = problem === null;
+  if (problem === null) input.removeAttribute("aria-invalid");
+  else input.setAttribute("aria-invalid", "true");
+}
+
 /**
  * @param {string} text
  * @param {boolean} isOn

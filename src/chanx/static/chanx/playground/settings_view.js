@@ -3,7 +3,7 @@
 import { append, h } from "../dom.js";
 import { AuthView } from "./auth_view.js";
 import { fillPath, findProblem, getQueryParameters, isSecretName } from "./endpoints.js";
-import { makeCheckbox, row } from "./rows.js";
+import { EMPTY, makeCheckbox, row, tell } from "./rows.js";
 
 /** @typedef {import("./types.js").Endpoint} Endpoint */
 /** @typedef {import("./types.js").PageData} PageData */
@@ -35,9 +35,13 @@ export class SettingsView {
     this.parameters = h("div", { class: "rows" });
     this.query = h("div", { class: "rows" });
     this.more = h("div", { class: "more" });
+    /** @type {{name: string, input: HTMLInputElement, error: HTMLElement}[]} Those of the query that are required. */
+    this.required = [];
+    this.locked = h("p", { class: "hint", hidden: true });
     this.element = h(
       "form",
       { class: "settings", id: `${id}-settings`, autocomplete: "off", novalidate: true },
+      this.locked,
       this.makeChooser(),
       this.about,
       this.parameters,
@@ -142,49 +146,63 @@ export class SettingsView {
     if (!field) return true;
     const { value } = field.input;
     const problem = isLenient && value === "" ? null : findProblem(parameter, value);
-    field.error.textContent = problem ?? "";
-    field.error.hidden = problem === null;
-    if (problem === null) field.input.removeAttribute("aria-invalid");
-    else field.input.setAttribute("aria-invalid", "true");
+    tell(field.input, field.error, problem);
     return problem === null;
   }
 
-  /** Shows all that is wrong, goes to the first of it, and tells whether nothing is. */
+  /**
+   * Shows all that is wrong or missing, and tells what may be done.
+   *
+   * @returns {{isPossible: boolean, isGood: boolean}} Possible: there is a URL to connect to.
+   */
   checkAll() {
     const wrong = this.endpoint.parameters.filter((each) => !this.check(each, { isLenient: false }));
-    if (wrong[0]) this.fields.get(wrong[0].name)?.input.focus();
-    return wrong.length === 0;
+    const missing = this.required.filter(({ name, input, error }) => {
+      const isMissing = !this.isGiven(name);
+      tell(input, error, isMissing ? EMPTY : null);
+      return isMissing;
+    });
+    const hasToken = this.auth.check();
+    return { isPossible: !wrong.length, isGood: !wrong.length && !missing.length && hasToken };
   }
 
-  /** Whether a parameter of the path has no value yet. */
+  /** Goes to the first field that checkAll() has found. */
+  focusProblem() {
+    /** @type {HTMLElement | null} */ (this.element.querySelector("[aria-invalid]"))?.focus();
+  }
+
+  /** Returns the first field that has to be filled in and is not; null: there is none. */
+  findEmpty() {
+    for (const { input } of this.fields.values()) if (input.value === "") return input;
+    const missing = this.required.find((each) => !this.isGiven(each.name));
+    if (missing) return missing.input;
+    const hasToken = this.options.settings.auth === "session" || !this.auth.isIncomplete;
+    return hasToken ? null : this.auth.token;
+  }
+
+  /** Whether something is still to be filled in, or to be chosen. */
   get isIncomplete() {
-    return this.endpoint.parameters.some(({ name }) => !this.options.settings.parameters[name]);
+    return this.findEmpty() !== null || this.auth.isIncomplete;
+  }
+
+  /** @param {string} name Of a query parameter. */
+  isGiven(name) {
+    return this.options.settings.query.some((each) => each[0] === name);
   }
 
   renderQuery() {
-    const { settings, onchange } = this.options;
-    const declared = getQueryParameters(this.endpoint);
+    const { settings } = this.options;
     this.query.replaceChildren();
-    declared.forEach(({ name, description, isNeeded, hint, choices }, index) => {
-      const found = settings.query.find((each) => each[0] === name);
-      const input = this.makeInput(`q${index}`, found?.[1] ?? "", hint && `default ${hint}`);
-      input.addEventListener("input", () => {
-        settings.query = settings.query.filter((each) => each[0] !== name);
-        if (input.value !== "") settings.query.push([name, input.value]);
-        onchange();
-      });
-      const allowed = choices.length ? `One of: ${choices.join(", ")}.` : "";
-      const note = [description, allowed, isNeeded ? "Needed." : "", isSecretName(name) ? NOT_KEPT : ""];
-      this.query.append(
-        row(
-          h("label", { for: input.id }, `?${name}`),
-          input,
-          h("p", { class: "hint" }, note.filter(Boolean).join(" ")),
-        ),
-      );
-    });
-    const names = new Set(declared.map((each) => each.name));
-    for (const pair of settings.query) if (!names.has(pair[0])) this.addQueryRow(pair);
+    this.required = [];
+    /** @type {Set<[string, string]>} */
+    const shown = new Set();
+    for (const [index, each] of getQueryParameters(this.endpoint).entries()) {
+      const pair = settings.query.find(([name]) => name === each.name) ?? [each.name, ""];
+      shown.add(pair);
+      this.addQueryField(`${this.options.id}-q${index}`, each, pair);
+    }
+    // Those that are not declared, and all but the first of a list.
+    for (const pair of settings.query) if (!shown.has(pair)) this.addQueryRow(pair);
     const button = h(
       "button",
       {
@@ -203,14 +221,47 @@ export class SettingsView {
   }
 
   /**
+   * @param {string} id
+   * @param {ReturnType<typeof getQueryParameters>[number]} parameter
+   * @param {[string, string]} pair Is changed in place; it is part of the query unless it is empty.
+   */
+  addQueryField(id, { name, description, isRequired, hint, choices }, pair) {
+    const { settings, onchange } = this.options;
+    const error = h("p", { class: "error", id: `${id}-error`, hidden: true });
+    const allowed = choices.length ? `One of: ${choices.join(", ")}.` : "";
+    const notes = [description, allowed, isRequired && "Required.", isSecretName(name) ? NOT_KEPT : ""];
+    const note = h("p", { class: "hint", id: `${id}-hint` }, notes.filter(Boolean).join(" "));
+    // They can be chosen, and others can be tried.
+    const list = choices.length
+      ? h("datalist", { id: `${id}-choices` }, choices.map((value) => h("option", { value })))
+      : null;
+    const input = this.makeInput(id, pair[1], hint && `default ${hint}`, {
+      required: isRequired,
+      list: list?.id,
+      "aria-describedby": `${note.id} ${error.id}`,
+    });
+    input.addEventListener("input", () => {
+      pair[1] = input.value;
+      if (pair[1] === "") settings.query = settings.query.filter((each) => each !== pair);
+      else if (!settings.query.includes(pair)) settings.query.push(pair);
+      tell(input, error, null);
+      onchange();
+    });
+    if (isRequired) this.required.push({ name, input, error });
+    const element = row(h("label", { for: id }, `?${name}`), input, note, error);
+    if (list) element.append(list);
+    this.query.append(element);
+  }
+
+  /**
    * @param {[string, string]} pair Is changed in place.
    * @param {HTMLElement} [before] The button that asked for it.
    */
   addQueryRow(pair, before) {
     const { settings, onchange } = this.options;
     const hint = h("p", { class: "hint" });
-    const name = this.makeInput("", pair[0], "name", "Name of a query parameter");
-    const value = this.makeInput("", pair[1], "value", "Its value");
+    const name = this.makeInput(undefined, pair[0], "name", { "aria-label": "Name of a query parameter" });
+    const value = this.makeInput(undefined, pair[1], "value", { "aria-label": "Its value" });
     const update = () => {
       pair[0] = name.value;
       pair[1] = value.value;
@@ -233,20 +284,21 @@ export class SettingsView {
   }
 
   /**
-   * @param {string} suffix
+   * @param {string | undefined} id
    * @param {string} value
    * @param {string} placeholder
-   * @param {string} [label]
+   * @param {Record<string, unknown>} [attributes]
    */
-  makeInput(suffix, value, placeholder, label) {
+  makeInput(id, value, placeholder, attributes = {}) {
     return h("input", {
-      id: suffix && `${this.options.id}-${suffix}`,
+      id,
       class: "code",
       value,
       placeholder,
       spellcheck: "false",
       autocapitalize: "off",
-      "aria-label": label,
+      autocomplete: "off",
+      ...attributes,
     });
   }
 
@@ -267,7 +319,7 @@ export class SettingsView {
       );
     }
     if (!this.endpoint.is_described) {
-      const input = this.makeInput("subprotocols", settings.subprotocols, "none");
+      const input = this.makeInput(`${this.options.id}-subprotocols`, settings.subprotocols, "none");
       input.addEventListener("input", () => {
         settings.subprotocols = input.value;
         onchange();
@@ -279,9 +331,12 @@ export class SettingsView {
   /**
    * Keeps what the open connection was made of from being changed; only its token can be.
    *
-   * @param {boolean} isLocked
+   * @param {string | null} key The button that ends the connection; null: nothing is locked.
    */
-  lock(isLocked) {
+  lock(key) {
+    const isLocked = key !== null;
+    this.locked.hidden = !isLocked;
+    this.locked.textContent = isLocked ? `${key} to change these.` : "";
     for (const each of this.element.querySelectorAll("input, select, button.add, .pair button")) {
       if (each !== this.auth.token && !each.closest(".more .check, .show-token")) each.toggleAttribute("disabled", isLocked);
     }

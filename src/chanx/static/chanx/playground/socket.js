@@ -20,7 +20,7 @@ const SHORTEST_GOOD = 5_000;
 export class Socket {
   /**
    * @param {object} options
-   * @param {() => Target | null} options.getTarget Asked for each attempt; null: there is none.
+   * @param {() => Target} options.getTarget Asked for each attempt.
    * @param {() => void} options.onchange
    * @param {(data: string | ArrayBuffer) => void} options.onframe
    * @param {(text: string) => void} options.onsent
@@ -93,10 +93,6 @@ export class Socket {
 
   open() {
     const target = this.getTarget();
-    if (!target) {
-      this.change("idle");
-      return;
-    }
     this.isAsked = false;
     this.close = null;
     /** @type {WebSocket} */

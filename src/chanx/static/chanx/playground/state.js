@@ -40,29 +40,24 @@ export function makeSettings() {
   };
 }
 
-/** @typedef {{connections: Settings[], hasKeys: boolean}} Saved */
-
 /**
- * Returns what was saved, as far as it can be read.
+ * Returns the connections that were saved, as far as they can be read.
  *
- * @returns {Saved}
+ * @returns {Settings[]}
  */
 export function readSaved() {
-  return readFrom("sessionStorage") ?? readFrom("localStorage") ?? { connections: [], hasKeys: true };
+  return readFrom("sessionStorage") ?? readFrom("localStorage") ?? [];
 }
 
 /**
  * @param {typeof STORAGES[number]} storage
- * @returns {Saved | null}
+ * @returns {Settings[] | null}
  */
 function readFrom(storage) {
   try {
     const saved = JSON.parse(window[storage].getItem(KEY) ?? "null");
     if (saved?.version === VERSION && Array.isArray(saved.connections)) {
-      return {
-        connections: saved.connections.slice(0, MOST_CONNECTIONS).map(clean),
-        hasKeys: saved.hasKeys !== false,
-      };
+      return saved.connections.slice(0, MOST_CONNECTIONS).map(clean);
     }
   } catch {
     // The browser gives no storage, or something else was stored.
@@ -70,9 +65,9 @@ function readFrom(storage) {
   return null;
 }
 
-/** @param {Saved} saved With no secret in it. */
-export function writeSaved({ connections, hasKeys }) {
-  const text = JSON.stringify({ version: VERSION, connections, hasKeys });
+/** @param {Settings[]} connections With no secret in them. */
+export function writeSaved(connections) {
+  const text = JSON.stringify({ version: VERSION, connections });
   for (const storage of STORAGES) {
     try {
       window[storage].setItem(KEY, text);

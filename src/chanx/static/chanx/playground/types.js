@@ -55,7 +55,7 @@
  * @property {Record<string, Schema>} definitions
  * @property {string} server Scheme and host of the sockets, like "wss://example.com".
  * @property {Record<string, string>} close_codes What each code means, by its number.
- * @property {string | null} user Who was signed in when the page was made.
+ * @property {string | null} user Who was logged in when the page was made; null: nobody, or no more.
  * @property {string | null} login_url
  *
  * @typedef {"session" | "subprotocol" | "message" | "query"} AuthKind

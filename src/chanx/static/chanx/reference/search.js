@@ -1,6 +1,7 @@
 // Search over names, paths, actions and fields: hides what does not match, marks what does.
 
 import { announce, byId, findTarget } from "../dom.js";
+import { hasKeys } from "../keys.js";
 import { getFolds } from "./folding.js";
 
 /**
@@ -61,6 +62,7 @@ export function addSearch() {
     const isTyping =
       event.target instanceof Element && event.target.closest("input, textarea, select");
     if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || isTyping) return;
+    if (!hasKeys()) return;
     event.preventDefault();
     field.focus();
     field.select();
