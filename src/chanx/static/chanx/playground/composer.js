@@ -3,6 +3,7 @@
 import { announce, append, formatProse, h } from "../dom.js";
 import { withoutSecretFields } from "./drafts.js";
 import { SchemaForm } from "./form.js";
+import { describeProblems } from "./form_problems.js";
 import { indent } from "./json_text.js";
 import { countBytes, formatSize } from "./log.js";
 import { makeValidator, parseJson, writeJson } from "./schema.js";
@@ -21,7 +22,6 @@ import { makeValidator, parseJson, writeJson } from "./schema.js";
 
 const SEND_KEY = /mac|iphone|ipad/i.test(navigator.userAgent) ? "⌘↵" : "Ctrl ↵";
 /** Of the problems of a message, this many are read out. */
-const MOST_SAID = 3;
 
 export class Composer {
   sendButton = h(
@@ -399,13 +399,6 @@ export class Composer {
       if (first instanceof HTMLElement) first.focus();
     } else this.editor.focus();
   }
-}
-
-/** @param {Problem[]} problems */
-function describeProblems(problems) {
-  const said = problems.slice(0, MOST_SAID).map(({ path, text }) => [path.join("."), text].filter(Boolean).join(" "));
-  const left = problems.length - said.length;
-  return said.join("; ") + (left ? `; and ${left} more` : "");
 }
 
 /** @param {Message} message */

@@ -1,7 +1,9 @@
-// What is wrong with a form itself, and where problems belong.
+// What is wrong with a form itself, where problems belong, and how they are said in short.
 
 /** @typedef {import("./fields.js").Slot} Slot */
 /** @typedef {import("./schema_shape.js").Problem} Problem */
+
+const MOST_SAID = 3;
 
 /**
  * Returns what the fields under a slot say of themselves.
@@ -23,4 +25,15 @@ export function findProblems(slot, path = []) {
  */
 export function isPlaceOf(slot, problem) {
   return !("line" in problem) && !slot.field.isGroup;
+}
+
+/**
+ * Returns the first of the problems in one line.
+ *
+ * @param {{path: (string | number)[], text: string}[]} problems
+ */
+export function describeProblems(problems) {
+  const said = problems.slice(0, MOST_SAID).map(({ path, text }) => [path.join("."), text].filter(Boolean).join(" "));
+  const left = problems.length - said.length;
+  return said.join("; ") + (left ? `; and ${left} more` : "");
 }

@@ -172,6 +172,22 @@ export function formatSize(bytes) {
   return kilobytes < 1024 ? `${kilobytes.toFixed(1)} KB` : `${(kilobytes / 1024).toFixed(1)} MB`;
 }
 
+/** @param {number} milliseconds */
+export function formatLatency(milliseconds) {
+  if (milliseconds < 10) return `${milliseconds.toFixed(1)} ms`;
+  return milliseconds < 10_000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(1)} s`;
+}
+
+/**
+ * Tells whether the server says no.
+ *
+ * @param {Frame} frame
+ */
+export function isBad({ direction, action, text }) {
+  if (direction !== "received") return false;
+  return action === "error" || (action === "authentication" && !/"status_?code"\s*:\s*200\b/i.test(text));
+}
+
 /**
  * Returns the first of the bytes as hexadecimal digits, in pairs.
  *

@@ -1,23 +1,17 @@
 // The log of one connection, as rows that unfold. Rows are made once per picture, however many
 // frames come in between.
 
-import { announce, append, copy, h } from "../dom.js";
-import { cut, isJson } from "./json_text.js";
-import { LONGEST_BINARY, MOST_FRAMES, STANDARD, formatSize, passes } from "./log.js";
+import { announce, h } from "../dom.js";
+import { MOST_FRAMES, passes } from "./log.js";
+import { LogNews } from "./log_news.js";
+import { makeRow, refill } from "./log_row.js";
 
 /** @typedef {import("./types.js").Frame} Frame */
 /** @typedef {import("./log.js").Log} Log */
 
 const CHEAP = 8;
-const LONGEST_PREVIEW = 300;
-const LONGEST_SHOWN = 20_000;
-/** Milliseconds between news of others' frames, and what is the most. */
-const FIRST_PAUSE = 2_000;
-const LONGEST_PAUSE = 60_000;
 /** Milliseconds in which a cleared log can be had back. */
 const UNDO_TIME = 30_000;
-const WORDS = { sent: "Sent", received: "Received", event: "Event" };
-const ARROWS = { sent: "↑", received: "↓", event: "•" };
 
 export class LogView {
   clearButton = h("button", { type: "button", class: "quiet small", onclick: () => this.clear() }, "Clear");
@@ -54,11 +48,13 @@ export class LogView {
     /** The last frame that was looked at for a row. */
     this.lastId = 0;
     this.unseen = 0;
-    /** How many of others' frames screen readers have not been told of. */
-    this.untold = 0;
-    this.pause = FIRST_PAUSE;
-    this.isPausing = false;
-    this.number = 0;
+    this.news = new LogNews(() => this.element.isConnected);
+    /** @type {import("./log_row.js").RowOptions} */
+    this.rowOptions = {
+      actionKey: log.actionKey,
+      isRaw: () => this.isRaw,
+      ontoggle: (row, isOpen) => this.followRow(row, isOpen),
+    };
     this.shownActions = "";
     this.list = h("ol", {
       class: "frames",
@@ -79,7 +75,7 @@ export class LogView {
     );
     log.onadd = (frame) => {
       this.ask();
-      this.tell(frame);
+      this.news.tell(frame);
     };
     this.render();
   }
@@ -143,7 +139,7 @@ export class LogView {
 
   /** @param {number} number Of the connection. */
   setNumber(number) {
-    this.number = number;
+    this.news.number = number;
     this.element.setAttribute("aria-label", `Log of connection ${number}`);
   }
 
@@ -193,42 +189,6 @@ export class LogView {
     else setTimeout(() => requestAnimationFrame(show), this.cost * 3);
   }
 
-  /**
-   * Says to screen readers what an answer or an error is, and of all else only how much there is,
-   * ever more rarely while nobody sends anything.
-   *
-   * @param {Frame} frame
-   */
-  tell(frame) {
-    const { direction, action, latency } = frame;
-    if (direction === "sent" && action !== "pong") this.pause = FIRST_PAUSE;
-    // What the status says is not said twice, and of heartbeats nothing.
-    if (direction !== "received" || action === "authentication" || action === "ping") return;
-    const name = frame.isBinary ? "binary" : (action ?? "text");
-    if (latency !== null) this.say(`answered, ${name}, ${formatLatency(latency)}`);
-    else if (isBad(frame)) this.say(`received, ${name}`);
-    else if (action === null || !STANDARD.has(action)) {
-      this.untold += 1;
-      this.tellCount();
-    }
-  }
-
-  tellCount() {
-    if (this.isPausing) return;
-    this.isPausing = true;
-    setTimeout(() => {
-      this.isPausing = false;
-      this.pause = Math.min(this.pause * 2, LONGEST_PAUSE);
-      this.say(this.untold === 1 ? "1 new frame" : `${this.untold} new frames`);
-      this.untold = 0;
-    }, this.pause);
-  }
-
-  /** @param {string} text */
-  say(text) {
-    if (this.element.isConnected) announce(`Connection ${this.number}: ${text}`);
-  }
-
   /** Makes all rows anew, but for those that are unfolded; the list stays where it is. */
   render() {
     // A list without anything to scroll to says nothing of where somebody wants to be.
@@ -252,11 +212,7 @@ export class LogView {
     const frames = new Map(this.log.frames.map((frame) => [frame.id, frame]));
     for (const row of new Set([...this.list.children, ...this.unfolded.values()])) {
       const frame = frames.get(getId(row));
-      const details = row.querySelector("details");
-      const old = details?.querySelector(".unfolded");
-      if (!frame || !details || !old) continue;
-      old.remove();
-      if (details.open) this.unfold(details, frame);
+      if (frame) refill(row, frame, this.isRaw);
     }
   }
 
@@ -268,7 +224,7 @@ export class LogView {
     this.dropBefore(oldest);
     const from = frames.length - Math.min(frames.length, (frames.at(-1)?.id ?? 0) - this.lastId);
     const fresh = frames.slice(from).filter((frame) => passes(frame, this.filter));
-    this.list.append(...fresh.map((frame) => this.unfolded.get(frame.id) ?? this.makeRow(frame)));
+    this.list.append(...fresh.map((frame) => this.unfolded.get(frame.id) ?? makeRow(frame, this.rowOptions)));
     this.lastId = frames.at(-1)?.id ?? this.lastId;
     if (this.held && !this.held.isConnected) this.held = null;
     this.list.classList.toggle("many", this.list.childElementCount > 200);
@@ -359,6 +315,20 @@ export class LogView {
     this.isSticky = false;
   }
 
+  /**
+   * @param {HTMLElement} row
+   * @param {boolean} isOpen
+   */
+  followRow(row, isOpen) {
+    if (isOpen) {
+      this.hold(row);
+      this.reveal(row);
+    } else if (this.held === row) {
+      this.held = null;
+      this.isSticky = this.isAtEnd;
+    }
+  }
+
   /** @param {EventTarget | null} target */
   holdFocused(target) {
     if (target instanceof Element && target.matches(":focus-visible")) this.hold(target.closest("li"));
@@ -380,91 +350,6 @@ export class LogView {
     this.list.scrollTop = this.list.scrollHeight;
     this.unseen = 0;
     this.latest.hidden = true;
-  }
-
-  /** @param {Frame} frame */
-  makeRow(frame) {
-    const { direction, text, action, latency, isBinary, size } = frame;
-    const time = new Date(frame.time);
-    if (direction === "event") {
-      return h(
-        "li",
-        { class: "frame event", "data-id": frame.id },
-        h("time", { datetime: time.toISOString() }, formatTime(time)),
-        h("span", {}, text),
-      );
-    }
-    const details = h("details", {});
-    append(
-      details,
-      h(
-        "summary",
-        { tabindex: "-1" },
-        h("span", { class: "way", "aria-hidden": "true" }, ARROWS[direction]),
-        h("span", { class: "visually-hidden" }, WORDS[direction]),
-        h("time", { datetime: time.toISOString() }, formatTime(time)),
-        h("span", { class: `badge ${isBad(frame) ? "bad" : direction}`, title: action }, isBinary ? "binary" : (action ?? "—")),
-        h("span", { class: "preview" }, this.makePreview(frame)),
-        h(
-          "span",
-          { class: "figures" },
-          latency !== null &&
-            h("span", { class: "latency", title: "Since the message before it was sent" }, `+${formatLatency(latency)}`),
-          h("span", {}, formatSize(size)),
-        ),
-      ),
-    );
-    const row = h("li", { class: `frame ${direction}`, "data-id": frame.id }, details);
-    details.addEventListener("toggle", () => {
-      if (details.open) {
-        if (details.childElementCount === 1) this.unfold(details, frame);
-        this.hold(row);
-        this.reveal(details);
-      } else if (this.held === row) {
-        this.held = null;
-        this.isSticky = this.isAtEnd;
-      }
-    });
-    return row;
-  }
-
-  /**
-   * Returns the beginning of a frame, without the action that stands beside it.
-   *
-   * @param {Frame} frame
-   */
-  makePreview({ text, action }) {
-    const line = text.slice(0, LONGEST_PREVIEW).replace(/\s+/g, " ");
-    const start = `{${JSON.stringify(this.log.actionKey)}:${JSON.stringify(action)},"payload":`;
-    if (text.length > LONGEST_PREVIEW) return `${line.startsWith(start) ? line.slice(start.length) : line}…`;
-    return line.startsWith(start) ? line.slice(start.length, -1) : line;
-  }
-
-  /**
-   * @param {HTMLDetailsElement} details
-   * @param {Frame} frame
-   */
-  unfold(details, frame) {
-    const pre = h("pre", { tabindex: "0", "aria-label": "Text of the frame" });
-    const isPretty = !this.isRaw && frame.text.length <= 500_000 && isJson(frame.text);
-    const kept = frame.isBinary ? Math.min(frame.size, LONGEST_BINARY) : frame.size;
-    const all = kept < frame.size ? `the first ${formatSize(kept)} of ${formatSize(frame.size)}` : `all of its ${formatSize(kept)}`;
-    const rest = isPretty ? showPretty(pre, frame.text) : showRaw(pre, frame.text);
-    const button = h("button", { type: "button", class: "quiet small", onclick: () => copy(button, frame.text) }, "Copy");
-    append(
-      details,
-      h(
-        "div",
-        { class: "unfolded" },
-        pre,
-        h(
-          "div",
-          { class: "unfolded-foot" },
-          button,
-          rest > 0 && h("span", { class: "muted small" }, `Cut here. Copy gives ${all}.`),
-        ),
-      ),
-    );
   }
 
   /**
@@ -522,52 +407,3 @@ export class LogView {
 
 /** @param {Element} element */
 const getId = (element) => Number(element.getAttribute("data-id"));
-
-/** @param {Date} time */
-function formatTime(time) {
-  const pad = (/** @type {number} */ number, length = 2) => String(number).padStart(length, "0");
-  return `${pad(time.getHours())}:${pad(time.getMinutes())}:${pad(time.getSeconds())}.${pad(time.getMilliseconds(), 3)}`;
-}
-
-/** @param {number} milliseconds */
-function formatLatency(milliseconds) {
-  if (milliseconds < 10) return `${milliseconds.toFixed(1)} ms`;
-  return milliseconds < 10_000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(1)} s`;
-}
-
-/**
- * Tells whether the server says no.
- *
- * @param {Frame} frame
- */
-function isBad({ direction, action, text }) {
-  if (direction !== "received") return false;
-  return action === "error" || (action === "authentication" && !/"status_?code"\s*:\s*200\b/i.test(text));
-}
-
-/**
- * Returns how many characters are not shown.
- *
- * @param {HTMLElement} pre
- * @param {string} text
- */
-function showRaw(pre, text) {
-  pre.textContent = text.slice(0, LONGEST_SHOWN);
-  return Math.max(text.length - LONGEST_SHOWN, 0);
-}
-
-/**
- * @param {HTMLElement} pre
- * @param {string} text
- */
-function showPretty(pre, text) {
-  let shown = 0;
-  let rest = 0;
-  for (const { text: part, kind } of cut(text)) {
-    const room = Math.max(LONGEST_SHOWN - shown, 0);
-    if (room) append(pre, kind ? h("span", { class: `json-${kind}` }, part.slice(0, room)) : part.slice(0, room));
-    shown += part.length;
-    rest += Math.max(part.length - room, 0);
-  }
-  return rest;
-}

@@ -1,9 +1,10 @@
 // One connection: its settings, its composer and its log, around a socket.
 
 import { announce, append, copy, h } from "../dom.js";
+import { Address } from "./address.js";
+import { describeError, readAuth } from "./answers.js";
 import { Composer } from "./composer.js";
 import {
-  getTokenParameter,
   isOpen,
   isTaken,
   makeAuthenticate,
@@ -12,21 +13,16 @@ import {
   nameKind,
 } from "./credentials.js";
 import { findSecretTexts } from "./drafts.js";
-import { isSecretName, makeQuery } from "./endpoints.js";
 import { explainRefusedByBrowser, getCodeName } from "./closing.js";
 import { Log, countBytes, toHex } from "./log.js";
 import { LogView } from "./log_view.js";
 import { describeState, explain, explainRenewal, explainWaiting } from "./notice.js";
-import { MASK } from "./secrets.js";
+import { RemoveButton } from "./remove_button.js";
 import { SettingsView } from "./settings_view.js";
 import { Socket } from "./socket.js";
-import { mayKeepSubprotocols, withoutSecrets } from "./state.js";
 
 /** @typedef {import("./types.js").PageData} PageData */
 /** @typedef {import("./types.js").Settings} Settings */
-
-const LONGEST_STATUS = 100;
-const LONGEST_DETAIL = 1_000;
 
 let lastId = 0;
 
@@ -41,14 +37,11 @@ export class Panel {
     { type: "button", class: "danger", hidden: true, onclick: () => this.connect({ isChecked: false }) },
     "Connect anyway",
   );
-  remove = h("button", { type: "button", class: "quiet icon remove" }, "×");
-  url = h("code", { class: "url-text" });
   notice = h("div", { class: "note notice bad", hidden: true });
   foldText = h("span", { class: "muted small" });
   fold = h("details", { class: "fold" }, h("summary", {}, "Settings ", this.foldText));
   /** @type {ReturnType<typeof setInterval> | undefined} */
   clock = undefined;
-  isAsking = false;
 
   /**
    * @param {object} options
@@ -99,11 +92,12 @@ export class Panel {
       onendpoint: () => this.changeEndpoint(),
       onsubmit: () => this.toggle(),
       ontoken: () => {
-        this.learn();
+        this.address.learn();
         this.change();
       },
       onrenew: (token) => this.renew(token),
     });
+    this.address = new Address({ server: data.server, settings, view: this.view, secrets });
     this.composer = new Composer({
       id: this.id,
       data,
@@ -114,14 +108,17 @@ export class Panel {
       onsend: (text) => this.socket.send(text),
     });
     this.logView = new LogView({ id: this.id, log: this.log, getContext: () => this.getContext() });
-    this.element = this.makeElement(onremove);
+    this.remove = new RemoveButton({
+      isAsked: () => this.log.frames.length > 0,
+      onremove: () => onremove(this),
+    });
+    this.element = this.makeElement();
     this.socket.reconnects = settings.reconnects;
     this.showAddress();
     this.show();
   }
 
-  /** @param {(panel: Panel) => void} onremove */
-  makeElement(onremove) {
+  makeElement() {
     const title = `${this.id}-title`;
     this.button.setAttribute("form", `${this.id}-settings`);
     this.button.addEventListener("click", (event) => {
@@ -132,15 +129,9 @@ export class Panel {
     this.button.addEventListener("keydown", (event) => {
       if (event.repeat && event.key === "Enter") event.preventDefault();
     });
-    this.remove.addEventListener("click", (event) => {
-      if (event.detail > 1) return;
-      if (this.isAsking || !this.log.frames.length) onremove(this);
-      else this.askToRemove(true);
-    });
-    this.remove.addEventListener("blur", () => this.askToRemove(false));
     const copyUrl = h(
       "button",
-      { type: "button", class: "quiet small", "aria-label": "Copy the URL", onclick: () => copy(copyUrl, this.getUrl(true)) },
+      { type: "button", class: "quiet small", "aria-label": "Copy the URL", onclick: () => copy(copyUrl, this.address.getUrl(true)) },
       "Copy",
     );
     this.fold.append(this.view.element);
@@ -161,9 +152,9 @@ export class Panel {
         h("h2", { id: title }, h("span", { class: "visually-hidden" }, "Connection "), this.number, " ", this.name, " ", this.place),
         this.badge,
         this.anyway,
-        h("div", { class: "connection-tools" }, this.button, this.remove),
+        h("div", { class: "connection-tools" }, this.button, this.remove.element),
       ),
-      h("div", { class: "url" }, this.url, copyUrl),
+      h("div", { class: "url" }, this.address.element, copyUrl),
       h("div", { class: "left" }, this.notice, this.fold, this.composer.element),
       this.logView.element,
     );
@@ -172,7 +163,7 @@ export class Panel {
   /** @param {number} number */
   setNumber(number) {
     this.number.textContent = String(number);
-    this.remove.setAttribute("aria-label", `Remove connection ${number}`);
+    this.remove.setNumber(number);
     this.composer.setNumber(number);
     this.logView.setNumber(number);
   }
@@ -224,59 +215,26 @@ export class Panel {
   getTarget() {
     const { auth, answersPings, subprotocols } = this.settings;
     const token = auth === "session" ? "" : this.view.auth.token.value.trim();
-    this.learn();
+    this.address.learn();
     this.auth = this.renewed = null;
     this.error = "";
     this.isReady = false;
     const choice = { kind: auth, token, answersPings, own: subprotocols };
     return {
-      url: this.getUrl(false),
+      url: this.address.getUrl(false),
       protocols: makeProtocols(this.view.endpoint, choice),
       first: auth === "message" && token ? makeAuthenticate(this.data.action_key, token) : null,
     };
   }
 
-  /** Takes note of what may be a secret, before a server sends it back. */
-  learn() {
-    const { query, subprotocols, parameters } = this.settings;
-    this.secrets.add(this.view.auth.token.value.trim());
-    for (const [name, value] of [...query, ...Object.entries(parameters)]) {
-      if (isSecretName(name)) this.secrets.add(value);
-    }
-    if (!mayKeepSubprotocols(subprotocols)) {
-      for (const each of subprotocols.split(",")) if (!isSecretName(each)) this.secrets.add(each.trim());
-    }
-  }
-
   /** Returns what may be kept of the settings. */
   getKept() {
-    return withoutSecrets(this.settings, this.secrets);
-  }
-
-  /** @param {boolean} isShown True: with no secret in it. */
-  getUrl(isShown) {
-    const { query, auth } = this.settings;
-    const token = this.view.auth.token.value.trim();
-    /** @type {[string, string][]} */
-    const rows = isShown ? this.getKept().query : [...query];
-    if (auth === "query" && token && !isShown) rows.push([getTokenParameter(this.view.endpoint), token]);
-    const parts = isShown ? this.getShownPath() : this.view.getPath();
-    const path = parts.map((part) => part.text).join("");
-    const url = this.data.server + path + makeQuery(rows);
-    return isShown ? this.secrets.mask(url) : url;
-  }
-
-  /** Returns the path in parts, with no secret in it. */
-  getShownPath() {
-    return this.view.getPath().map((part) => ({
-      ...part,
-      text: part.name !== null && part.isFilled && isSecretName(part.name) ? MASK : part.text,
-    }));
+    return this.address.getKept();
   }
 
   getContext() {
     const { endpoint } = this.view;
-    return { endpoint: endpoint.name, url: this.getUrl(true), exported_at: new Date().toISOString() };
+    return { endpoint: endpoint.name, url: this.address.getUrl(true), exported_at: new Date().toISOString() };
   }
 
   /** @param {string | ArrayBuffer} data */
@@ -296,18 +254,10 @@ export class Panel {
 
   /** @param {string} text */
   takeAuth(text) {
-    const payload = readPayload(text);
-    // With CAMELIZE the names are others.
-    const status = payload?.status_code ?? payload?.statusCode;
-    if (typeof status !== "number") return;
-    const detail = payload.data?.detail;
+    const result = readAuth(text, this.secrets);
+    if (!result) return;
     const wasGood = this.auth?.status === 200;
-    const result = {
-      status,
-      text: this.secrets.mask(String(payload.status_text ?? payload.statusText ?? "")).slice(0, LONGEST_STATUS),
-      detail: this.secrets.mask(typeof detail === "string" ? detail : "").slice(0, LONGEST_DETAIL),
-    };
-    if (status === 401 && this.settings.auth === "session" && isTaken(this.view.endpoint, "session")) {
+    if (result.status === 401 && this.settings.auth === "session" && isTaken(this.view.endpoint, "session")) {
       // Somebody was logged in when the page was made, and is no more.
       this.data.user = null;
       this.view.auth.explain();
@@ -316,7 +266,7 @@ export class Panel {
     // A fresh token that is refused leaves the connection as it was.
     if (wasGood) this.renewed = result;
     else this.auth = result;
-    if (status === 200 && !wasGood) this.becomeReady();
+    if (result.status === 200 && !wasGood) this.becomeReady();
     this.show();
   }
 
@@ -353,7 +303,7 @@ export class Panel {
   /** The socket has changed. */
   react() {
     const { phase, close, protocol } = this.socket;
-    if (phase === "connecting") this.log.add("event", `Connecting to ${this.getUrl(true).slice(this.data.server.length)}`);
+    if (phase === "connecting") this.log.add("event", `Connecting to ${this.address.getUrl(true).slice(this.data.server.length)}`);
     if (phase === "open") {
       this.log.add("event", protocol ? `Open, subprotocol ${this.secrets.mask(protocol)}` : "Open, no subprotocol");
       if (!this.isAuthExpected) this.becomeReady();
@@ -432,27 +382,12 @@ export class Panel {
   }
 
   showAddress() {
-    const parts = this.getShownPath();
-    const rest = makeQuery(this.getKept().query);
-    this.url.replaceChildren();
-    append(
-      this.url,
-      h("span", { class: "server" }, this.data.server),
-      parts.map(({ text, name, isFilled }) => {
-        if (name === null) return text;
-        const shown = this.secrets.mask(text);
-        return [h("wbr"), h("span", { class: isFilled ? "filled" : "missing" }, shown)];
-      }).flat(),
-      rest,
-    );
+    this.address.show();
     const { auth, reconnects } = this.settings;
     const isKnown = auth === "session" && this.data.user !== null && !isOpen(this.view.endpoint);
     const kind = nameKind(this.view.endpoint, auth);
     const words = [isKnown && this.data.user, kind, reconnects && "reconnects"];
-    this.place.textContent = parts
-      .filter((part) => part.name !== null && part.isFilled)
-      .map((part) => this.secrets.mask(decodeURIComponent(part.text)))
-      .join(" · ");
+    this.place.textContent = this.address.describe();
     this.place.hidden = this.place.textContent === "";
     this.foldText.textContent = words.filter(Boolean).join(" · ");
     this.name.textContent = this.view.endpoint.name;
@@ -469,22 +404,6 @@ export class Panel {
     }
   }
 
-  /**
-   * Has the button ask a second time, for the log is gone for good.
-   *
-   * @param {boolean} isAsking
-   */
-  askToRemove(isAsking) {
-    this.isAsking = isAsking;
-    const name = `Remove connection ${this.number.textContent}`;
-    this.remove.textContent = isAsking ? "Remove" : "×";
-    this.remove.setAttribute("aria-label", isAsking ? `${name} and its log` : name);
-    this.remove.className = isAsking ? "danger remove" : "quiet icon remove";
-    if (!isAsking) return;
-    this.remove.focus(); // not every browser does so at a click
-    announce("Press again to remove the connection and its log");
-  }
-
   /** Ends the connection and empties the field of its token. */
   destroy() {
     clearInterval(this.clock);
@@ -492,34 +411,6 @@ export class Panel {
     this.view.auth.token.value = "";
     this.element.remove();
   }
-}
-
-/**
- * @param {string} text Of an authentication message, or of what begins like one.
- * @returns {any}
- */
-function readPayload(text) {
-  try {
-    return JSON.parse(text)?.payload;
-  } catch {
-    return null;
-  }
-}
-
-/**
- * Returns what an error message says, in short.
- *
- * @param {string} text With no token in it.
- */
-function describeError(text) {
-  const payload = readPayload(text) ?? "";
-  const all = Array.isArray(payload) ? payload : [payload];
-  const words = all.map((each) => {
-    if (typeof each?.msg !== "string") return typeof each === "string" ? each : JSON.stringify(each);
-    const place = Array.isArray(each.loc) ? each.loc.join(".") : "";
-    return place ? `${place}: ${each.msg}` : each.msg;
-  });
-  return words.join("; ").slice(0, LONGEST_DETAIL);
 }
 
 /** @param {import("./types.js").Phase} phase */
