@@ -158,8 +158,7 @@ class _Maker:
         """Yield what makes the values of a place, the best one first."""
         for values in (schema.get("examples"), [schema["default"]] if "default" in schema else ()):
             for value in values if isinstance(values, list | tuple) else ():
-                if not (schema.get("uniqueItems") and isinstance(value, list) and len(value) > 1):
-                    yield partial(_give, value)
+                yield partial(_give, value)
         if "const" in schema:
             yield partial(_give, schema["const"])
             return
