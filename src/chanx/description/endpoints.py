@@ -34,6 +34,7 @@ from chanx.generic.subprotocols import HEARTBEAT, PROTOCOL
 from chanx.generic.websocket import AsyncJsonWebsocketConsumer
 from chanx.integrations.application import load_application
 from chanx.integrations.discovery import PathParameter, Route, get_routes
+from chanx.integrations.regex_paths import find_problem
 from chanx.messages.base import get_actions
 from chanx.messages.incoming import AuthenticateMessage, PingMessage
 from chanx.messages.outgoing import (
@@ -182,6 +183,9 @@ class _Draft:
             is_deprecated=texts.is_deprecated,
         )
         self._read_query(texts)
+        for regex in route.regexes:
+            if problem := find_problem(regex, make_text):
+                self._add_problem(f"re_path({regex!r}): {problem}")
         if route.is_class:
             self._add_problem(
                 "the route leads to the class itself, so that nobody can connect: write "
