@@ -287,6 +287,8 @@ class _Generator(GenerateJsonSchema):
 
         Sets have no order: they stand in that of their texts. Passwords of URLs are not told.
         """
+        if dft is None or type(dft) in (bool, int, str):  # no need to compile what writes it
+            return _hide_passwords(dft)
         if not _is_finite(dft):  # it would become null
             raise PydanticSerializationError("JSON has no such number")
         try:
