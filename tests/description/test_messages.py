@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
+from django.utils.translation import gettext_lazy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -216,3 +217,5 @@ def test_what_comes_in_is_not_written_by_serializers(names: KeyNames) -> None:
 
 def test_halves_of_characters_are_replaced_in_texts() -> None:
     assert split_text("\ud83d one.\n\n\ude00") == ("\ufffd one.", "\ufffd")
+    lazy: Any = gettext_lazy("One.")
+    assert split_text(lazy) == ("One.", "")

@@ -21,6 +21,7 @@ from chanx.description.messages import (
     split_text,
 )
 from chanx.description.patterns import make_text
+from chanx.description.plain import clean_text
 from chanx.description.schemas import Message, describe_error, make_query_schema
 from chanx.description.security import (
     SecurityScheme,
@@ -177,9 +178,11 @@ class _Draft:
             parameters=parameters,
             is_described=isinstance(consumer, type)
             and issubclass(consumer, AsyncJsonWebsocketConsumer),
-            summary=summary if texts.summary is None else texts.summary,
-            description=description if texts.description is None else texts.description,
-            tags=texts.tags,
+            summary=summary if texts.summary is None else clean_text(texts.summary),
+            description=(
+                description if texts.description is None else clean_text(texts.description)
+            ),
+            tags=tuple(map(clean_text, texts.tags)),
             is_deprecated=texts.is_deprecated,
         )
         self._read_query(texts)

@@ -1,6 +1,6 @@
 """What an author says of an endpoint beside its code."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -43,7 +43,8 @@ def documented(
     """
     if isinstance(tags, str):
         raise TypeError(f"documented(): tags must be a list of names: write tags=[{tags!r}]")
-    names: tuple[Any, ...] = tuple(tags)
+    # The order of a set differs from process to process.
+    names: tuple[Any, ...] = tuple(sorted(tags, key=str) if isinstance(tags, Set) else tags)
     texts: dict[str, Any] = {"summary": summary, "description": description}
     for argument, value in texts.items():
         if not (value is None or isinstance(value, str)):

@@ -130,7 +130,7 @@ def describe_messages(
 
 def split_text(text: str | None) -> tuple[str, str]:
     """Return the first paragraph of a docstring as one line, and what comes after it."""
-    first, _, rest = inspect.cleandoc(clean_text(text or "")).strip().partition("\n\n")
+    first, _, rest = inspect.cleandoc(clean_text(str(text or ""))).strip().partition("\n\n")
     return " ".join(first.split()), rest.strip()
 
 
