@@ -258,7 +258,7 @@ class _Generator(GenerateJsonSchema):
         if not isinstance(reference, str):
             return make_plain(found)  # type: ignore[no-any-return]  # a dict remains one
         name = self.json_to_defs_refs.get(JsonRef(reference))
-        if name in self.definitions and name not in self._plain:
+        if name is not None and name in self.definitions and name not in self._plain:
             self._plain.add(name)
             self.definitions[name] = make_plain(self.definitions[name])
         return found
