@@ -69,6 +69,19 @@ def test_example_of_any_model_validates(fields: dict[str, Any]) -> None:
         (Optional[int], 1),  # noqa: UP045  # a value of type Any, which the other form is not
         (list[int], [1]),
         (Annotated[set[int], Field(min_length=3)], [1, 2, 3]),
+        (Annotated[frozenset[bool], Field(min_length=2)], [True, False]),
+        (
+            Annotated[set[tuple[bool, int, str]], Field(min_length=3)],
+            [[True, 1, "string"], [False, 1, "string"], [True, 3, "string"]],
+        ),
+        (
+            Annotated[
+                dict[Annotated[str, Field(pattern=r"^k\d+$")], int],
+                Field(min_length=3),
+            ],
+            {"k1": 1, "k11": 1, "k111": 1},
+        ),
+        (Annotated[set[Literal["b", "a"]], Field(min_length=2)], ["b", "a"]),
         (dict[str, bool], {"key": True}),
         (tuple[int, str], [1, "string"]),
     ],
@@ -99,6 +112,12 @@ def test_recursion_is_cut() -> None:
 def test_model_that_must_hold_itself_has_no_example() -> None:
     with pytest.raises(NoExample, match="no value of finite size"):
         make_from_model(Endless)
+
+
+def test_schema_of_which_no_value_is_found_is_not_said_to_be_endless() -> None:
+    schema = {"type": "array", "uniqueItems": True, "minItems": 3, "items": {"type": "boolean"}}
+    with pytest.raises(NoExample, match="no value was found that the schema allows"):
+        make_example(schema, lambda value: [])
 
 
 def test_many_models_that_refer_to_each_other_end() -> None:
@@ -214,7 +233,7 @@ for _ in range(80):
     [
         {"not": {}, "type": "object", "properties": {"a": False}, "required": ["a"]},
         unique({"enum": ["x"]}),
-        unique({"type": "boolean"}),
+        {**unique({"type": "boolean"}), "minItems": 3},
         unique({"type": "string", "maxLength": 0}),
         {"type": "array", "minItems": 5000},
         {"type": "object", "minProperties": 2, "propertyNames": {"enum": ["x"]}},

@@ -7,6 +7,8 @@ from pydantic import BaseModel
 
 from chanx.description import documented
 from chanx.description.hooks import Documentation, get_documentation
+from chanx.routing import path
+from tests.description.site import OldConsumer, as_asgi, describe_routes
 
 
 class Query(BaseModel):
@@ -85,3 +87,12 @@ def test_something_that_is_no_class_cannot_be_decorated() -> None:
     decorate: Any = documented()
     with pytest.raises(TypeError, match="for consumer classes"):
         decorate(lambda: None)
+
+
+def test_texts_are_the_same_in_each_process_and_can_be_written() -> None:
+    consumer = documented(summary="\ud800", description="\udfff", tags={"c", "a", "b"})(
+        type("Written", (OldConsumer,), {})
+    )
+    (endpoint,) = describe_routes(path("a/", as_asgi(consumer))).endpoints
+    assert (endpoint.summary, endpoint.description) == ("\ufffd", "\ufffd")
+    assert endpoint.tags == ("a", "b", "c")

@@ -1,9 +1,15 @@
 """Messages described: of any type, in both directions, with any names on the wire."""
 
 import json
+import os
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
+from django.utils.translation import gettext_lazy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -14,6 +20,8 @@ from chanx.engine.aliases import KeyNames
 from chanx.engine.codec import Decoder
 from chanx.messages.base import BaseIncomingMessage, BaseMessage
 from tests.description.strategies import types
+
+ROOT = Path(__file__).parents[2]
 
 # Its types do not allow what is known at run time only.
 MAKE: Any = create_model
@@ -158,3 +166,56 @@ def test_message_without_a_docstring_has_not_that_of_its_base() -> None:
 )
 def test_first_paragraph_is_the_summary(text: str | None, parts: tuple[str, str]) -> None:
     assert split_text(text) == parts
+
+
+def describe_varying(seed: str) -> str:
+    """Return what another process says of messages that it may see in another order."""
+    result = subprocess.run(
+        [sys.executable, "-m", "tests.description.varying"],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "PYTHONHASHSEED": seed,
+            "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}",
+            "DJANGO_SETTINGS_MODULE": "tests.settings",
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return result.stdout
+
+
+def test_nothing_of_a_process_is_in_what_it_describes() -> None:
+    one, other = map(describe_varying, ("1", "2"))
+    assert one == other
+    assert '"problems": [\n' not in one
+
+
+class Measured(BaseMessage):
+    """Writes its time as a number."""
+
+    action: Literal["measured"] = "measured"
+    payload: datetime
+    places: list[Place | int] = Field([], examples=[[{"street_name": "Main"}, 3]])
+    by_name: Annotated[dict[str, Place], Field(examples=[{"my_key": {"street_name": "Main"}}])]
+
+    @field_serializer("payload")
+    def write(self, value: datetime) -> int:
+        return 5
+
+
+@pytest.mark.parametrize("names", NAMES)
+def test_what_comes_in_is_not_written_by_serializers(names: KeyNames) -> None:
+    found, schema = describe(Measured, "in", names)
+    (example,) = found.examples
+    Draft202012Validator(schema).validate(example.content)
+    street = names.get_wire_name("street_name")
+    assert example.content["places"] == [{street: "Main"}, 3]
+    assert example.content[names.get_wire_name("by_name")] == {"my_key": {street: "Main"}}
+
+
+def test_halves_of_characters_are_replaced_in_texts() -> None:
+    assert split_text("\ud83d one.\n\n\ude00") == ("\ufffd one.", "\ufffd")
+    lazy: Any = gettext_lazy("One.")
+    assert split_text(lazy) == ("One.", "")

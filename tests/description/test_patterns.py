@@ -22,6 +22,8 @@ from chanx.description.values import get_texts
         (r"^[é-ü]$", "é"),
         (r"^[^a]{2}\.?$", "11."),
         (r"^(?!a)[ab]?b$", "b"),
+        (r"\A[A-F0-9]{4}\z", "1111"),
+        (r"^\\z$", "\\z"),
         (r"^(?!a)[ab]$", None),
         (r"^(?=b)b$", "b"),
         (r"^[éü][\W]$", "é-"),

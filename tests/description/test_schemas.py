@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -12,14 +13,17 @@ from pydantic import (
     ConfigDict,
     Field,
     GetJsonSchemaHandler,
+    PlainSerializer,
     PostgresDsn,
+    Secret,
+    SecretBytes,
     SecretStr,
     computed_field,
     create_model,
     field_serializer,
 )
 
-from chanx.description.messages import MessageKey, describe_messages
+from chanx.description.messages import Direction, MessageKey, describe_messages
 from chanx.description.schemas import (
     change_schema,
     get_definition_name,
@@ -324,3 +328,183 @@ def test_change_reaches_each_schema_and_no_data() -> None:
     assert changed["properties"]["type"]["seen"]
     assert changed["default"] == {"type": "data"}
     assert "seen" not in schema
+
+
+# --- what the user's code adds --------------------------------------------------------------------
+
+
+ODD: Any = {
+    "examples": [{"names": {"b", "a"}}],
+    "x-bytes": b"\xff",
+    "x-model": Payload(some_name=1),
+    "x-half": "\ud800",
+    3: object,
+}
+
+
+class Extra(BaseModel):
+    """Has examples that no JSON has."""
+
+    model_config = ConfigDict(json_schema_extra=ODD)
+
+    names: set[str]
+
+
+class Carrier(BaseMessage):
+    """Holds it."""
+
+    action: Literal["carrier"] = "carrier"
+    payload: Extra
+
+
+def test_additions_of_any_type_are_made_plain() -> None:
+    found = make_schemas([(Carrier, "validation"), (Carrier, "serialization")], PLAIN)
+    assert found.problems == {}
+    schema = found.definitions["Extra"]
+    assert schema["examples"] == [{"names": ["a", "b"]}]
+    assert schema["x-bytes"] == schema["x-half"] == "\ufffd"
+    assert schema["x-model"]["some_name"] == 1
+    assert schema["3"] == "type"
+    json.dumps(found.definitions, ensure_ascii=False).encode()
+
+
+def test_message_without_a_schema_takes_no_other_down() -> None:
+    keys: list[Any] = [(make_namesake(kind), "validation") for kind in (int, str, float)]
+    keys.insert(1, (Broken, "validation"))
+    found = make_schemas(keys, PLAIN)
+    assert list(found.problems) == [(Broken, "validation")]
+    assert len(set(found.names.values())) == 3
+
+
+def test_messages_that_do_not_go_together_are_named() -> None:
+    class Jealous(BaseMessage):
+        action: Literal["jealous"] = "jealous"
+        payload: Any = None
+
+        @classmethod
+        def __get_pydantic_json_schema__(cls, core: Any, handler: Any) -> Any:
+            if any("Note" in name for name in handler.generate_json_schema.definitions):
+                raise LookupError(f"not alone, {object()}")
+            return handler(core)
+
+    found = make_schemas([(Note, "validation"), (Jealous, "validation")], PLAIN)
+    assert set(found.names) == {(Note, "validation")}
+    assert found.problems == {
+        (Jealous, "validation"): (
+            "beside those of other messages: LookupError: not alone, <object object>"
+        )
+    }
+
+
+class Telling(BaseModel):
+    """Tells its secrets to those who ask."""
+
+    token: SecretStr = SecretStr("hunter2")
+    made: SecretBytes = Field(default_factory=lambda: SecretBytes(b"hunter2"))
+    others: dict[str, tuple[Secret[str], ...]] = {"a": (Secret("hunter2"),)}
+
+    @field_serializer("token", "made", when_used="json")
+    def tell(self, value: Any) -> Any:
+        """Write the secret."""
+        return value.get_secret_value()
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Holds a secret, too."""
+
+    token: SecretStr
+
+
+def test_no_serializer_tells_a_secret() -> None:
+    telling: Any = {"x-telling": [Telling()]}
+
+    class Told(BaseMessage):
+        model_config = ConfigDict(json_schema_extra=telling)
+
+        action: Literal["told"] = "told"
+        payload: Telling = Telling(made=SecretBytes(b"hunter2"))
+        other: Telling = Telling()
+        none: Telling = Field(default_factory=Telling)
+        kept: Kept = Kept(SecretStr("hunter2"))
+        own: Annotated[SecretStr, PlainSerializer(lambda value: value.get_secret_value())] = (
+            SecretStr("hunter2")
+        )
+        empty: SecretStr = SecretStr("")
+
+    ways: tuple[Direction, ...] = ("in", "out")
+    for way in ways:
+        definitions, described = describe_messages([(Told, way)], PLAIN)
+        assert described[Told, way].problems == ()
+        assert "hunter2" not in repr((definitions, described))
+        properties = definitions["Told"]["properties"]
+        assert properties["payload"]["default"]["token"] == "**********"
+        assert properties["kept"]["default"] == {"token": "**********"}
+        assert properties["empty"]["default"] == ""
+        assert "default" not in properties["other"]
+
+
+# --- unions that are told apart by a tag ----------------------------------------------------------
+
+
+class Mail(BaseModel):
+    """One way."""
+
+    type: Literal["mail"] = "mail"
+    address: str
+
+
+class Call(BaseModel):
+    """Another."""
+
+    type: Literal["call"] = "call"
+    number: str
+    next: Mail | None = None
+
+
+@pytest.mark.parametrize("names", [PLAIN, KeyNames("action", camelize=True)])
+def test_tag_of_a_nested_union_is_required(names: KeyNames) -> None:
+    class Contact(BaseMessage):
+        action: Literal["contact"] = "contact"
+        payload: Annotated[Mail | Call, Field(discriminator="type")]
+        alone: Mail | None = None
+
+    schema, definitions = make(Contact, names)
+    whole = Draft202012Validator({**schema, "$defs": definitions})
+    for payload, is_right in (
+        ({"type": "mail", "address": "a"}, True),
+        ({"address": "a"}, False),
+        ({"type": "call", "number": "1", "next": {"address": "a"}}, True),
+        ({"type": "call"}, False),
+    ):
+        content = {"action": "contact", "payload": payload, "alone": {"address": "a"}}
+        assert whole.is_valid(content) is is_right
+        if is_right:
+            Contact.model_validate(content)
+    branches = schema["properties"]["payload"]["oneOf"]
+    assert branches[0] == {"$ref": "#/$defs/Mail", "required": ["address", "type"]}
+    assert definitions["Mail"]["required"] == ["address"]
+    sent, _ = make(Contact, names, out=True)
+    assert "required" not in sent["properties"]["payload"]["oneOf"][0]
+
+
+def test_tags_of_unions_within_unions_are_required() -> None:
+    class Fast(BaseModel):
+        kind: Literal["fast"] = "fast"
+        type: Literal["call"] = "call"
+
+    class Slow(BaseModel):
+        kind: Literal["slow"] = "slow"
+        type: Literal["call"] = "call"
+
+    class Contact(BaseMessage):
+        action: Literal["contact"] = "contact"
+        payload: Annotated[
+            Mail | Annotated[Fast | Slow, Field(discriminator="kind")], Field(discriminator="type")
+        ]
+
+    schema, definitions = make(Contact)
+    whole = Draft202012Validator({**schema, "$defs": definitions})
+    assert whole.is_valid({"action": "contact", "payload": {"kind": "fast", "type": "call"}})
+    assert not whole.is_valid({"action": "contact", "payload": {"kind": "fast"}})
+    assert not whole.is_valid({"action": "contact", "payload": {"type": "call"}})

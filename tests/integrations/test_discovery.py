@@ -9,15 +9,20 @@ from channels.routing import ChannelNameRouter, ProtocolTypeRouter, URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
 from django.urls import path as django_path
 from django.urls import register_converter
+from hypothesis import given
+from hypothesis import strategies as st
 
+from chanx.description.patterns import make_text
 from chanx.integrations.discovery import (
     PathParameter,
     Route,
     get_routes,
     get_websocket_application,
 )
+from chanx.integrations.regex_paths import find_problem
 from chanx.routing import path, re_path
 from tests.app.consumers import OpenConsumer, RoomConsumer
+from tests.description.site import describe_routes
 
 OPEN = OpenConsumer.as_asgi()
 ROOM = RoomConsumer.as_asgi()
@@ -141,7 +146,13 @@ def test_nested_routers_collect_paths_parameters_and_names() -> None:
     room = PathParameter("room", "[-a-zA-Z0-9_]+", "slug")
     seat = PathParameter("seat", r"\d+")
     assert find(path("house/<int:house>/", middle), path("end", OPEN)) == [
-        Route("/house/{house}/room/{room}/{seat}/", OpenConsumer, (house, room, seat), "middle"),
+        Route(
+            "/house/{house}/room/{room}/{seat}/",
+            OpenConsumer,
+            (house, room, seat),
+            "middle",
+            regexes=(r"^(?P<seat>\d+)/$",),
+        ),
         Route("/house/{house}/room/{room}/", RoomConsumer, (house, room), "all"),
         Route("/end", OpenConsumer),
     ]
@@ -185,7 +196,7 @@ def test_parameters_of_path_name_their_converter() -> None:
         (r"^(?P<a>[()]+)/$", "/{a}/", {"a": "[()]+"}),
         (r"^(?P<a>\(\d\))/$", "/{a}/", {"a": r"\(\d\)"}),
         (r"^(?:v1/)?chat/(?P<a>\w+)/\Z", "/chat/{a}/", {"a": r"\w+"}),
-        (r"^(?:v1|v2)/(?:x/){2}(?P<a>\w+)/?$", "/v1/x/{a}/", {"a": r"\w+"}),
+        (r"^(?:v1|v2)/(?:x/){2}(?P<a>\w+)/?$", "/v1/x/x/{a}/", {"a": r"\w+"}),
         (r"^(\d+)/([a-z]+)/$", "/{arg1}/{arg2}/", {"arg1": r"\d+", "arg2": "[a-z]+"}),
         (
             r"^(?P<a>[A-Z]{3}\d+)/(\d+)/x\.y/$",
@@ -200,7 +211,18 @@ def test_parameters_of_path_name_their_converter() -> None:
         ),
         (r"^(?i)a(?=b)b(?#c)$|^c$", "/ab", {}),
         (r"^a/(?:page-(?P<page>\d+)/)?$", "/a/", {}),
-        (r"^a/((\d+)-(?P<b>x))/$", "/a/{arg1}/", {"arg1": r"(\d+)-(?P<b>x)"}),
+        (r"^a/((\d+)-(?P<b>x))/$", "/a/{arg1}-{b}/", {"arg1": r"\d+", "b": "x"}),
+        (r"^a/((?P<room>\w+)/)?$", "/a/{room}/", {"room": r"\w+"}),
+        (r"^(?i:chat)/(?-i:a)(?>bc)(?s:.)(?u-i:d)$", "/chat/abc.d", {}),
+        (r"^(?P<x>\d)/(?P=x)/$", "/{x}/{x}/", {"x": r"\d"}),
+        (r"^x{3}y{2,4}z{0,2}\.{2}(?:ab){2}q+$", "/xxxyyz..ababq", {}),
+        (r"^\x41\t\u00e9\U0001F600\-$", "/A\té\U0001f600-", {}),
+        (
+            r"^(?P<x>(?:a|b)){2}/(c|d){2}$",
+            "/{x}/{arg1}",
+            {"x": "(?:(?:a|b)){2}", "arg1": "(?:c|d){2}"},
+        ),
+        (r"^(?P<x>\w+){0,1}/$", "/{x}/", {"x": r"\w+"}),
     ],
 )
 def test_regular_expressions_are_read(regex: str, text: str, parameters: dict[str, str]) -> None:
@@ -270,3 +292,46 @@ def test_converter_that_is_called_as_one_of_djangos_is_another() -> None:
     (parameter,) = route.parameters
     assert parameter.pattern == "[a-f]+"
     assert parameter.converter == f"{__name__}.{IntConverter.__qualname__}"
+
+
+@pytest.mark.parametrize(
+    ("regex", "problem"),
+    [
+        (r"^ws/(?P<x>\d{2})/(?P=x)/v\d$", None),
+        (r"^ws/(?P<a>a(?P<b>\d+))/((?P<c>\w+)/)?$", None),
+        (r"^ws/(?P<x>(?<=y)z)$", None),  # no example can be made
+        (r"^ws/(?:(?P<x>\d+)/)?$", "x need not be in the path"),
+        (r"^ws/(?:(?P<x>\d+)|(?P<y>\w+))$", "y need not be in the path"),
+        (r"^ws/(a)\1$", "its path is described as one"),
+        (r"^ws/(?x: a b )/$", "its path is described as one"),
+    ],
+)
+def test_path_that_does_not_stand_for_the_whole_route_is_named(
+    regex: str, problem: str | None
+) -> None:
+    found = find_problem(regex, make_text)
+    assert (found and found.startswith(problem or "?")) or found is problem
+    (endpoint,) = describe_routes(re_path(regex, OPEN)).endpoints
+    assert endpoint.problems == ((f"re_path({regex!r}): {found}",) if found else ())
+
+
+pieces = st.sampled_from(
+    [
+        r"ab",
+        r"\d+",
+        r"(\w{2})",
+        r"(?P<n>[a-f]+)",
+        r"(?:x|y)",
+        r"z{2}",
+        r"\x41",
+        r"/",
+        r"(?i:q)",
+        r"\.",
+    ]
+)
+
+
+@given(st.lists(pieces, unique=True))
+def test_path_of_any_regular_expression_leads_to_its_route(parts: list[str]) -> None:
+    regex = f"^{''.join(parts)}$"
+    assert find_problem(regex, make_text) is None

@@ -6,7 +6,7 @@ import pytest
 
 from tests.browser import find_barriers
 from tests.live.processes import Server
-from tests.playground.conftest import PATH, SAVE, Card, OpenPage
+from tests.playground.conftest import BY_NAME, PATH, SAVE, Card, OpenPage
 
 pytestmark = [pytest.mark.browser, pytest.mark.live]
 
@@ -226,7 +226,7 @@ def test_what_a_schema_calls_secret_is_neither_kept_nor_logged(
 
     page.route("**/websocket/**", mark)
     page.route_web_socket("**", lambda socket: socket.on_message(socket.send))
-    page.goto(f"{url}?endpoint=drawing+by+name&p.name=x")
+    page.goto(url + BY_NAME)
     card = Card(page)
     field = card.root.get_by_label("label_text", exact=True)
     assert field.get_attribute("type") == "password"

@@ -10,6 +10,9 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic.json_schema import models_json_schema
 
+from chanx.description.schemas import make_schemas
+from chanx.engine.aliases import KeyNames
+from chanx.messages.base import BaseMessage
 from chanx.reference.facts import get_facts, name_type
 from chanx.reference.tree import Row, Trees
 from tests.description.site import Drawing
@@ -285,3 +288,17 @@ def test_lists_of_many_that_refer_to_each_other_end() -> None:
     definitions: dict[str, Any] = {name: {"anyOf": options} for name in names}
     rows = Trees(definitions).make("A0")
     assert [row.type for row in rows] == ["one of 30 kinds"]
+
+
+def test_tag_of_a_union_is_required_where_it_tells_the_branches_apart() -> None:
+    class Written(BaseMessage):
+        action: Literal["written"] = "written"
+        payload: Drawing
+
+    found = make_schemas([(Written, "validation")], KeyNames("action", camelize=False))
+    rows = index(Trees(found.definitions).make("Written"))
+    shapes = index(rows["payload"].children)["shape"].children
+    for shape in shapes:
+        assert index(shape.children)["kind"].presence == "required"
+    (alone,) = [row for row in Trees(found.definitions).make("Circle") if row.name == "kind"]
+    assert alone.presence == ""

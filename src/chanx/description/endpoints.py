@@ -23,6 +23,7 @@ from chanx.description.messages import (
 )
 from chanx.description.names import find_free_name
 from chanx.description.patterns import make_text
+from chanx.description.plain import clean_text
 from chanx.description.schemas import Message, describe_error, make_query_schema
 from chanx.description.security import (
     SecurityScheme,
@@ -36,6 +37,7 @@ from chanx.generic.subprotocols import HEARTBEAT, PROTOCOL
 from chanx.generic.websocket import AsyncJsonWebsocketConsumer
 from chanx.integrations.application import load_application
 from chanx.integrations.discovery import PathParameter, Route, get_routes
+from chanx.integrations.regex_paths import find_problem
 from chanx.messages.base import get_actions
 from chanx.messages.incoming import AuthenticateMessage, PingMessage
 from chanx.messages.outgoing import (
@@ -178,12 +180,17 @@ class _Draft:
             parameters=parameters,
             is_described=isinstance(consumer, type)
             and issubclass(consumer, AsyncJsonWebsocketConsumer),
-            summary=summary if texts.summary is None else texts.summary,
-            description=description if texts.description is None else texts.description,
-            tags=texts.tags,
+            summary=summary if texts.summary is None else clean_text(texts.summary),
+            description=(
+                description if texts.description is None else clean_text(texts.description)
+            ),
+            tags=tuple(map(clean_text, texts.tags)),
             is_deprecated=texts.is_deprecated,
         )
         self._read_query(texts)
+        for regex in route.regexes:
+            if problem := find_problem(regex, make_text):
+                self._add_problem(f"re_path({regex!r}): {problem}")
         if route.is_class:
             self._add_problem(
                 "the route leads to the class itself, so that nobody can connect: write "

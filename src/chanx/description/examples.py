@@ -24,6 +24,8 @@ _MAX_STEPS: Final = 20_000
 _MAX_DEPTH: Final = 64
 _MAX_TEXT: Final = 10_000
 _MAX_ITEMS: Final = 1_000
+_SPARE: Final = 16
+"""Attempts for keys beyond those that are needed: some patterns have the same text twice."""
 
 _KEYS: Final = ("key", "1", "2025-01-31", "5f0c4f8e-3d0a-4b6e-9d55-0a1b2c3d4e5f", "true")
 
@@ -52,7 +54,11 @@ def make_example(schema: Schema, check: Check) -> Any:
             value = maker.make(schema)
         except _Impossible as error:
             if not maker.is_exhausted:
-                raise NoExample("the schema has no value of finite size") from error
+                raise NoExample(
+                    "the schema has no value of finite size"
+                    if maker.is_endless
+                    else "no value was found that the schema allows"
+                ) from error
             if is_bare:
                 raise NoExample("the schema is too large") from error
             is_bare = True
@@ -111,6 +117,8 @@ class _Maker:
         self._steps_left = _MAX_STEPS
         self._open: list[str] = []
         """The definitions that are being made, from the outside in."""
+        self.is_endless = False
+        """A definition would have to hold itself somewhere."""
         self.counts: dict[Place, int] = {}
         """How many values there are to choose from at each place."""
 
@@ -132,6 +140,7 @@ class _Maker:
             return self._make_chosen(schema, path, level)
         name = reference.removeprefix(DEFINITIONS)
         if name in self._open or name not in self._definitions:
+            self.is_endless |= name in self._open
             raise _Impossible
         self._open.append(name)
         try:
@@ -158,8 +167,7 @@ class _Maker:
         """Yield what makes the values of a place, the best one first."""
         for values in (schema.get("examples"), [schema["default"]] if "default" in schema else ()):
             for value in values if isinstance(values, list | tuple) else ():
-                if not (schema.get("uniqueItems") and isinstance(value, list) and len(value) > 1):
-                    yield partial(_give, value)
+                yield partial(_give, value)
         if "const" in schema:
             yield partial(_give, schema["const"])
             return
@@ -246,7 +254,7 @@ class _Maker:
         patterns = schema.get("patternProperties") or {}
         pattern, item = next(iter(patterns.items()), (None, schema.get("additionalProperties", {})))
         names: Any = schema.get("propertyNames")
-        for number in range(wanted + len(made)):
+        for number in range(wanted + len(made) + _SPARE):
             if len(made) >= wanted:
                 return
             name: Any = key
@@ -323,17 +331,22 @@ def _pick(schema: Any, number: int, definitions: Schema) -> Any:
     while isinstance(schema, Mapping) and "$ref" in schema:
         schema = definitions.get(schema["$ref"].removeprefix(DEFINITIONS), {})
     schema = schema if isinstance(schema, Mapping) else {}
-    if isinstance(enum := schema.get("enum"), list):
-        if number < len(enum):
-            return enum[number]
+    few = schema.get("enum")
+    if schema.get("type") == "boolean":
+        few = [True, False]
+    if isinstance(few, list):
+        if number < len(few):
+            return few[number]
         raise _Impossible
     kind = schema.get("type", "string")
+    if kind == "array" and not schema.get("uniqueItems"):
+        return _pick_array(schema, number, definitions)
     if kind in ("integer", "number"):
         step = schema.get("multipleOf", 1)
         values = list(get_numbers(schema, kind))
         return values[0] + number * step if values else number
     if kind == "string" and "pattern" in schema:
-        text = make_text(schema["pattern"], max(schema.get("minLength", 0), number + 1))
+        text = make_text(schema["pattern"], max(schema.get("minLength", 0), 1) + number)
     elif kind == "string" and "format" not in schema:
         text = str(number).rjust(max(1, schema.get("minLength", 0)), "a")
     else:
@@ -341,6 +354,17 @@ def _pick(schema: Any, number: int, definitions: Schema) -> Any:
     if text is None or len(text) > schema.get("maxLength", _MAX_TEXT):
         raise _Impossible
     return text
+
+
+def _pick_array(schema: Schema, number: int, definitions: Schema) -> list[Any]:
+    """Return an array that differs in the first of its items that can."""
+    made: list[Any] = _Maker(definitions, {}).make(schema)
+    first = schema.get("prefixItems") or ()
+    for place in range(len(made)):
+        inner = first[place] if place < len(first) else schema.get("items", {})
+        with contextlib.suppress(_Impossible):
+            return [*made[:place], _pick(inner, number, definitions), *made[place + 1 :]]
+    raise _Impossible
 
 
 def _get_plain_values(kind: str, schema: Schema, definitions: Schema) -> Iterator[Any]:

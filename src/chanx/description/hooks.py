@@ -43,8 +43,8 @@ def documented(
     """
     if isinstance(tags, str):
         raise TypeError(f"documented(): tags must be a list of names: write tags=[{tags!r}]")
-    # A set has another order in each process.
-    names: tuple[Any, ...] = tuple(sorted(tags) if isinstance(tags, Set) else tags)
+    # The order of a set differs from process to process.
+    names: tuple[Any, ...] = tuple(sorted(tags, key=str) if isinstance(tags, Set) else tags)
     texts: dict[str, Any] = {"summary": summary, "description": description}
     for argument, value in texts.items():
         if not (value is None or isinstance(value, str)):

@@ -1,18 +1,20 @@
 """Describing messages: schema, texts, and examples that validate."""
 
+import contextlib
 import inspect
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
-from pydantic_core import from_json, to_json
+from pydantic import BaseModel, RootModel, TypeAdapter, ValidationError
+from pydantic_core import to_json
 
 from chanx.description.examples import NoExample, make_example
-from chanx.description.schemas import Message, Schemas, make_schema, make_schemas
+from chanx.description.plain import clean_text, get_fields, mask_secrets
+from chanx.description.schemas import DEFINITIONS, Message, Schemas, make_schema, make_schemas
 from chanx.engine.aliases import KeyNames
 from chanx.engine.codec import Encoder
 from chanx.messages._discriminate import get_action_literals
@@ -128,7 +130,7 @@ def describe_messages(
 
 def split_text(text: str | None) -> tuple[str, str]:
     """Return the first paragraph of a docstring as one line, and what comes after it."""
-    first, _, rest = inspect.cleandoc(text or "").strip().partition("\n\n")
+    first, _, rest = inspect.cleandoc(clean_text(str(text or ""))).strip().partition("\n\n")
     return " ".join(first.split()), rest.strip()
 
 
@@ -194,6 +196,7 @@ class _Examples:
         self._way = way
         self._key_names = key_names
         self._encoder = Encoder(key_names)
+        self._schema: dict[str, Any] = {}
         adapter: TypeAdapter[Any] = TypeAdapter(model)
         self._validate: Callable[..., Any] = (
             adapter.validate_json
@@ -209,6 +212,7 @@ class _Examples:
             schema = make_schema(self._model, self._key_names)
         except Exception:  # has been reported as having no schema
             return []
+        self._schema = schema
         given = _find_given(schema)
         found = []
         for number, value in enumerate(given, 1):
@@ -246,15 +250,138 @@ class _Examples:
 
     def _finish(self, value: Any) -> Any:
         """Return an example as it stands on the wire."""
+        if self._way == "in":
+            if self._key_names.is_plain:
+                return value
+            renamed = self._rename(value, [self._schema], is_message=True)
+            return value if self._check(renamed) else renamed
         message = self._validate(to_json(value))
-        if self._way == "out":
-            return _align(self._encoder.to_content(message), value)
-        if self._key_names.is_plain:
+        content = _align(self._encoder.to_content(mask_secrets(message)), value)
+        if not _is_made(message):
+            return content
+        schema = make_schema(self._model, self._key_names, "serialization")
+        return self._settle(content, message, schema, schema.get("$defs", {}))
+
+    def _rename(self, value: Any, schemas: list[Any], *, is_message: bool = False) -> Any:
+        """Return data with the names of the wire: examples on fields may have those of Python."""
+        found = list(_resolve(schemas, self._schema.get("$defs", {})))
+        if isinstance(value, list):
+            return [
+                self._rename(each, [_get_item(schema, number) for schema in found])
+                for number, each in enumerate(value)
+            ]
+        if not isinstance(value, dict):
             return value
-        # Examples on fields, and defaults, have the names of Python.
-        serializer = self._key_names.get_serializer(self._model)
-        content = from_json(serializer.to_json(message, by_alias=True, exclude_unset=True))
-        return value if self._check(content) else _align(content, value)
+        renamed: dict[str, Any] = {}
+        for key, each in value.items():
+            wire_name = key
+            if not any(key in schema.get("properties", {}) for schema in found):
+                other = self._get_wire_name(key, is_message=is_message)
+                if any(other in schema.get("properties", {}) for schema in found):
+                    wire_name = other
+            inner = [_get_property(schema, wire_name) for schema in found]
+            renamed[wire_name] = self._rename(each, inner)
+        return renamed
+
+    def _settle(self, content: Any, held: Any, schema: Any, definitions: dict[str, Any]) -> Any:
+        """Return a message with values of the schema where the process has made others.
+
+        ``held``: the part of the message that the content is of.
+        """
+        found = list(_resolve([schema], definitions))
+        if isinstance(held, RootModel):
+            return self._settle(content, held.root, schema, definitions)
+        if isinstance(content, list) and isinstance(held, list | tuple):
+            if len(content) != len(held):  # by a serializer of the user's
+                return content
+            settled_items = []
+            for number, (each, part) in enumerate(zip(content, held, strict=True)):
+                item = _choose(_get_item(one, number) for one in found)
+                settled_items.append(self._settle(each, part, item, definitions))
+            return settled_items
+        if not isinstance(content, dict):
+            return content
+        if isinstance(held, dict):
+            parts, made = {str(key): each for key, each in held.items()}, set[str]()
+        elif isinstance(held, BaseModel):
+            parts, made = self._get_wire_parts(held)
+        else:
+            return content
+        settled: dict[str, Any] = {}
+        for key, each in content.items():
+            inner = _choose(_get_property(one, key) for one in found)
+            settled[key] = self._settle(each, parts.get(key), inner, definitions)
+            if key in made and isinstance(inner, dict):
+                # Its own default is the same each time, but for the order of its sets.
+                with contextlib.suppress(NoExample):
+                    whole = {**inner, "$defs": definitions}
+                    settled[key] = make_example(whole, lambda _: [])
+        return settled
+
+    def _get_wire_parts(self, model: BaseModel) -> tuple[dict[str, Any], set[str]]:
+        """Return what a model holds by the names of the wire, and which of it nobody has given."""
+        kind = type(model)
+        parts: dict[str, Any] = {}
+        made: set[str] = set()
+        is_message = isinstance(model, BaseMessage)
+        for name, each in get_fields(model).items():
+            field = kind.model_fields.get(name)
+            own = field.serialization_alias if field else name
+            wire_name = own or self._get_wire_name(name, is_message=is_message)
+            parts[wire_name] = each
+            if name not in model.model_fields_set:
+                made.add(wire_name)
+        for name, computed in kind.model_computed_fields.items():
+            made.add(computed.alias or self._get_wire_name(name, is_message=is_message))
+        return parts, made
+
+    def _get_wire_name(self, name: str, *, is_message: bool) -> str:
+        if name == "action" and not is_message:
+            return name
+        return self._key_names.get_wire_name(name)
+
+
+def _is_made(value: Any) -> bool:
+    """Tell whether anything in a message was not given, but made by the process."""
+    if isinstance(value, BaseModel):
+        kind = type(value)
+        if kind.model_computed_fields or len(value.model_fields_set) < len(kind.model_fields):
+            return True
+        value = get_fields(value)
+    if isinstance(value, dict):
+        value = list(value.values())
+    return isinstance(value, list | tuple) and any(map(_is_made, value))
+
+
+def _resolve(schemas: Iterable[Any], definitions: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the schemas that a value may be of: what is referred to, and members of unions."""
+    left, seen = list(schemas), set[str]()
+    while left:
+        schema = left.pop(0)
+        if not isinstance(schema, dict):
+            continue
+        yield schema
+        for union in ("allOf", "anyOf", "oneOf"):
+            left += schema.get(union, ())
+        name = schema.get("$ref")
+        if isinstance(name, str) and name not in seen:
+            seen.add(name)
+            left.append(definitions.get(name.removeprefix(DEFINITIONS)))
+
+
+def _get_item(schema: Mapping[str, Any], number: int) -> Any:
+    first = schema.get("prefixItems", ())
+    return first[number] if number < len(first) else schema.get("items")
+
+
+def _get_property(schema: Mapping[str, Any], name: str) -> Any:
+    return schema.get("properties", {}).get(name, schema.get("additionalProperties"))
+
+
+def _choose(schemas: Iterable[Any]) -> Any:
+    """Return a schema for all of these, any of which a value may be of."""
+    found = [schema for schema in schemas if isinstance(schema, dict)]
+    return found[0] if len(found) == 1 else {"anyOf": found} if found else None
 
 
 def _find_given(schema: Mapping[str, Any]) -> Sequence[Any]:

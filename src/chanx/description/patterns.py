@@ -21,6 +21,7 @@ __all__ = ["MAX_SEARCHED", "make_text", "matches"]
 # 3.11 warns when it is imported.
 _parser: Final[Any] = import_module("re._parser")
 
+_END: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\z")
 _MAX_LENGTH: Final = 10_000
 MAX_SEARCHED: Final = 20
 """Characters of a text that Python's engine is asked about."""
@@ -41,7 +42,8 @@ def make_text(pattern: str, min_length: int = 0, max_length: int | None = None) 
     Lengths are in characters.
     """
     try:
-        tree = _parser.parse(pattern)
+        # Rust's name for the end, which Python has from 3.14 on.
+        tree = _parser.parse(_END.sub(r"\1\\Z", pattern))
     except (re.error, OverflowError, RecursionError):
         return None
     for repeats in _get_repeats(min_length):

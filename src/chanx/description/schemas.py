@@ -1,5 +1,6 @@
 """JSON Schemas of messages, with the names that stand on the wire, and walking through them."""
 
+import contextlib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -7,15 +8,30 @@ from math import isfinite
 from typing import Any, Final
 
 from pydantic import BaseModel, TypeAdapter
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue
+from pydantic.json_schema import (
+    DefsRef,
+    GenerateJsonSchema,
+    JsonRef,
+    JsonSchemaMode,
+    JsonSchemaValue,
+)
 from pydantic_core import (
     CoreSchema,
     PydanticSerializationError,
+    SchemaSerializer,
     core_schema,
     to_json,
-    to_jsonable_python,
 )
 
+from chanx.description.names import find_free_name
+from chanx.description.plain import (
+    clean_text,
+    encode,
+    get_fields,
+    is_fixed,
+    make_plain,
+    mask_secrets,
+)
 from chanx.engine.aliases import KeyNames
 from chanx.messages.base import BaseMessage
 
@@ -38,6 +54,7 @@ Message = type[BaseMessage]
 Schema = dict[str, Any]
 _Key = tuple[Message, JsonSchemaMode]
 
+_ADDRESS: Final = re.compile(r" at 0x[0-9A-Fa-f]+")
 _PASSWORD: Final = re.compile(r"(?<=://)([^/?#\s:@]*):[^/?#\s]*(?=@)")
 _MAPPINGS: Final = frozenset(
     {"$defs", "definitions", "dependentSchemas", "patternProperties", "properties"}
@@ -90,26 +107,41 @@ def make_schemas(messages: Iterable[_Key], key_names: KeyNames) -> Schemas:
             cores[key] = key_names.get_core_schema(TypeAdapter(key[0]))
         except Exception as error:  # a hook of the user's may raise anything
             found.problems[key] = describe_error(error)
-    try:
-        references, definitions = _generate(cores, key_names)
-    except Exception:  # as above; one of them fails for all
-        for key, core in list(cores.items()):
-            try:
-                _generate({key: core}, key_names)
-            except Exception as error:
-                found.problems[key] = describe_error(error)
-                del cores[key]
-        references, definitions = _generate(cores, key_names)
+    references, definitions = _generate_working(cores, key_names, found.problems)
     for name, schema in sorted(definitions.items()):
-        found.definitions[name] = _make_plain(schema)
-    for key in cores:
-        schema = references[key, key[1]]
+        found.definitions[name] = _finish(schema, definitions)
+    for (key, _), schema in references.items():
         name = get_definition_name(schema)
         if name is None:  # it has no name of its own
-            name = _find_free_name(key[0].__name__, found.definitions)
-            found.definitions[name] = _make_plain(schema)
+            name = find_free_name(key[0].__name__, found.definitions)
+            found.definitions[name] = _finish(schema, definitions)
         found.names[key] = name
     return found
+
+
+def _generate_working(
+    cores: Mapping[_Key, CoreSchema], key_names: KeyNames, problems: dict[_Key, str]
+) -> Any:
+    """Return what ``_generate`` does for those that can be made together, and name the others."""
+    try:
+        return _generate(cores, key_names)
+    except Exception as error:  # of the user's hooks; one of them fails for all
+        if len(cores) == 1:
+            problems.update(dict.fromkeys(cores, describe_error(error)))
+            return {}, {}
+    keys = list(cores)
+    half = len(keys) // 2
+    parts: list[Mapping[_Key, CoreSchema]] = []
+    for part in (keys[:half], keys[half:]):
+        references, _ = _generate_working({key: cores[key] for key in part}, key_names, problems)
+        parts.append({key: cores[key] for key, _ in references})
+    first, second = parts
+    try:
+        return _generate({**first, **second}, key_names)
+    except Exception as error:  # although each part works by itself
+        text = f"beside those of other messages: {describe_error(error)}"
+        problems.update(dict.fromkeys(second, text))
+        return _generate(first, key_names)
 
 
 def _generate(cores: Mapping[_Key, CoreSchema], key_names: KeyNames) -> Any:
@@ -120,13 +152,14 @@ def _generate(cores: Mapping[_Key, CoreSchema], key_names: KeyNames) -> Any:
     return _Generator(key_names).generate_definitions(inputs)
 
 
-def make_schema(model: Message, key_names: KeyNames) -> Schema:
-    """Return the schema of what comes in as this message, with definitions of its own.
+def make_schema(model: Message, key_names: KeyNames, mode: JsonSchemaMode = "validation") -> Schema:
+    """Return the schema of a message, with definitions of its own.
 
     Raises what Pydantic raises.
     """
     core = key_names.get_core_schema(TypeAdapter(model))
-    return _make_plain(_Generator(key_names).generate(core, "validation"))
+    found = _Generator(key_names).generate(core, mode)
+    return _finish(found, found.get("$defs", {}))
 
 
 def make_query_schema(model: type[BaseModel]) -> Schema:
@@ -135,8 +168,9 @@ def make_query_schema(model: type[BaseModel]) -> Schema:
     Raises what Pydantic raises, and ValueError for a model that is no object or holds itself.
     """
     found = _Generator(None).generate(TypeAdapter(model).core_schema, "validation")
+    found = _finish(found, found.get("$defs", {}))
     definitions: Schema = found.pop("$defs", {})
-    made = _make_plain(_write_out(found, definitions, ()))
+    made = _write_out(found, definitions, ())
     if made.get("type") != "object" or "properties" not in made:
         raise ValueError("it has no fields, which would be the parameters")
     return made
@@ -191,6 +225,8 @@ class _Generator(GenerateJsonSchema):
     def __init__(self, key_names: KeyNames | None) -> None:
         super().__init__(by_alias=True, ref_template=DEFINITIONS + "{model}")
         self._key_names = key_names
+        self._plain: set[DefsRef] = set()
+        """The definitions that have been made plain."""
 
     def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
         """Require the action: it may have a default in Python, but not on the wire."""
@@ -212,28 +248,59 @@ class _Generator(GenerateJsonSchema):
         """Leave out titles that only repeat the name of the field in other letters."""
         return False
 
+    def generate_inner(self, schema: Any) -> JsonSchemaValue:
+        """Make plain what the user's code adds, before Pydantic compares schemas."""
+        metadata = schema.get("metadata") or {}
+        if isinstance(extra := metadata.get("pydantic_js_extra"), dict):
+            # Pydantic would make lists of its sets.
+            schema = {**schema, "metadata": {**metadata, "pydantic_js_extra": make_plain(extra)}}
+        found = super().generate_inner(schema)
+        reference = found.get("$ref") if len(found) == 1 else None
+        if not isinstance(reference, str):
+            return make_plain(found)  # type: ignore[no-any-return]  # a dict remains one
+        name = self.json_to_defs_refs.get(JsonRef(reference))
+        if name is not None and name in self.definitions and name not in self._plain:
+            self._plain.add(name)
+            self.definitions[name] = make_plain(self.definitions[name])
+        return found
+
+    def tagged_union_schema(self, schema: core_schema.TaggedUnionSchema) -> JsonSchemaValue:
+        """Require the tag of what comes in: without it no choice is made, default or not."""
+        found = super().tagged_union_schema(schema)
+        tag = found.get("discriminator", {}).get("propertyName")
+        if tag and self.mode == "validation":
+            found["oneOf"] = [_require(choice, tag) for choice in found["oneOf"]]
+        return found
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        """Leave out what varies, and tell no serializer of the user's what is secret."""
+        made: Any = {key: value for key, value in schema.items() if key != "default"}
+        with contextlib.suppress(Exception):  # of the user's classes
+            if "default" in schema and is_fixed(schema["default"]):
+                default = mask_secrets(schema["default"])
+                if schema["schema"]["type"] == "any":  # it may get a serializer that makes lists
+                    default = encode(default, self._get_serializer)
+                made["default"] = default
+        return super().default_schema(made)
+
     def encode_default(self, dft: Any) -> Any:
         """Return a default as JSON, with the names of the wire.
 
         Sets have no order: they stand in that of their texts. Passwords of URLs are not told.
         """
+        if dft is None or type(dft) in (bool, int, str):  # no need to compile what writes it
+            return _hide_passwords(dft)
         if not _is_finite(dft):  # it would become null
             raise PydanticSerializationError("JSON has no such number")
-        return _hide_passwords(super().encode_default(self._prepare(dft)))
+        try:
+            value = encode(dft, self._get_serializer)
+        except Exception as error:  # of the user's serializers
+            raise PydanticSerializationError("it cannot be written") from error
+        return _hide_passwords(super().encode_default(value))
 
-    def _prepare(self, value: Any) -> Any:
-        if isinstance(value, set | frozenset):
-            return sorted(map(self._prepare, value), key=lambda each: to_json(each, fallback=str))
-        if isinstance(value, dict):
-            return {key: self._prepare(each) for key, each in value.items()}
-        if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
-            return [self._prepare(each) for each in value]
-        if isinstance(value, BaseModel) and self._key_names:
-            held = {name: self._prepare(each) for name, each in value if _holds_set(each)}
-            serializer = self._key_names.get_serializer(type(value))
-            copied = value.model_copy(update=held) if held else value
-            return serializer.to_python(copied, mode="json", by_alias=True, warnings=False)
-        return value
+    def _get_serializer(self, kind: type[Any]) -> SchemaSerializer:
+        key_names = self._key_names or KeyNames("action", camelize=False)
+        return key_names.get_serializer(kind)
 
     def handle_invalid_for_json_schema(self, schema: Any, error_info: str) -> JsonSchemaValue:
         """Say that a part cannot be described, instead of describing nothing at all."""
@@ -242,14 +309,12 @@ class _Generator(GenerateJsonSchema):
         return {"description": f"Pydantic cannot describe this in JSON Schema ({kind})."}
 
 
-def _holds_set(value: Any) -> bool:
-    if isinstance(value, set | frozenset):
-        return True
-    if isinstance(value, BaseModel):
-        return any(_holds_set(each) for _, each in value)
-    if isinstance(value, dict):
-        value = list(value.values())
-    return isinstance(value, list | tuple) and any(map(_holds_set, value))
+def _require(schema: Schema, name: str) -> Schema:
+    if "oneOf" in schema:
+        return {**schema, "oneOf": [_require(choice, name) for choice in schema["oneOf"]]}
+    if "$ref" in schema or name in schema.get("properties", {}):
+        return {**schema, "required": list(dict.fromkeys([*schema.get("required", ()), name]))}
+    return schema
 
 
 def _hide_passwords(value: Any) -> Any:
@@ -260,26 +325,47 @@ def _hide_passwords(value: Any) -> Any:
     return _PASSWORD.sub(r"\1:**********", value) if isinstance(value, str) else value
 
 
-def _make_plain(schema: Any) -> Schema:
-    """Return a schema as JSON can hold it."""
-    plain = to_jsonable_python(schema, fallback=_name_type)
-    made: Schema = change_schema(plain, _drop_infinite)
+def _finish(schema: Schema, definitions: Mapping[str, Any]) -> Schema:
+    """Return a schema as documents have it: JSON, and in the same order in each process."""
+
+    def finish(part: Schema) -> Schema:
+        # Bounds, defaults and examples with numbers that JSON does not know.
+        made = {key: value for key, value in part.items() if _is_finite(value)}
+        name = made.get("$ref")
+        if isinstance(name, str) and "required" in made:
+            # Readers may take it for all that is required: it stands for the definition's.
+            inner = definitions.get(name.removeprefix(DEFINITIONS), {})
+            made["required"] = list(dict.fromkeys([*inner.get("required", ()), *made["required"]]))
+        if isinstance(examples := made.get("examples"), list) and "properties" not in made:
+            # Pydantic has made lists of the sets among the examples of a field.
+            made["examples"] = [_sort_sets(each, made, definitions) for each in examples]
+        return made
+
+    made: Schema = change_schema(make_plain(schema), finish)
     return made
 
 
-def _name_type(value: Any) -> str:
-    """Stand in for an object that has no form in JSON, and whose text may hold an address."""
-    return type(value).__name__
-
-
-def _drop_infinite(schema: Schema) -> Schema:
-    """Leave out bounds, defaults and examples with numbers that JSON does not know."""
-    return {key: value for key, value in schema.items() if _is_finite(value)}
+def _sort_sets(value: Any, schema: Any, definitions: Mapping[str, Any]) -> Any:
+    """Return data with the items of those arrays sorted that are sets."""
+    if not (isinstance(schema, dict) and isinstance(value, dict | list)):
+        return value
+    if isinstance(name := schema.get("$ref"), str):
+        return _sort_sets(value, definitions.get(name.removeprefix(DEFINITIONS)), definitions)
+    for choice in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
+        value = _sort_sets(value, choice, definitions)
+    if isinstance(value, dict):
+        properties, other = schema.get("properties", {}), schema.get("additionalProperties")
+        return {
+            key: _sort_sets(each, properties.get(key, other), definitions)
+            for key, each in value.items()
+        }
+    items = [_sort_sets(each, schema.get("items"), definitions) for each in value]
+    return sorted(items, key=to_json) if schema.get("uniqueItems") else items
 
 
 def _is_finite(value: Any) -> bool:
     if isinstance(value, BaseModel):
-        value = dict(value)
+        value = get_fields(value)
     if isinstance(value, dict):
         return all(map(_is_finite, value.values()))
     if isinstance(value, list | tuple | set | frozenset):
@@ -287,15 +373,7 @@ def _is_finite(value: Any) -> bool:
     return not isinstance(value, float) or isfinite(value)
 
 
-def _find_free_name(name: str, taken: Mapping[str, Any]) -> str:
-    free, number = name, 1
-    while free in taken:
-        number += 1
-        free = f"{name}{number}"
-    return free
-
-
 def describe_error(error: Exception) -> str:
-    """Return what went wrong, in one line."""
-    text = str(error).split("\n", 1)[0]
+    """Return what went wrong, in one line that is the same in each process."""
+    text = clean_text(_ADDRESS.sub("", str(error).split("\n", 1)[0]))
     return f"{type(error).__name__}: {text}"

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from django.urls.converters import DEFAULT_CONVERTERS
@@ -35,7 +35,7 @@ class Route:
 
     ``consumer``: its class, or that of an ASGI application that is no consumer; a function is
     itself. ``is_class``: the route leads to the class and not to what its ``as_asgi()`` returned,
-    so that nobody can connect.
+    so that nobody can connect. ``regexes``: the expressions of ``re_path`` that lead there.
     """
 
     path: str
@@ -43,6 +43,7 @@ class Route:
     parameters: tuple[PathParameter, ...] = ()
     name: str | None = None
     is_class: bool = False
+    regexes: tuple[str, ...] = ()
 
 
 def get_websocket_application(application: Any) -> Any | None:
@@ -64,7 +65,7 @@ def get_routes(application: Any) -> Iterator[Route]:
     Whatever else stands behind a URL of its routers has one, too; so has middleware that does not
     keep what it wraps as ``inner``, ``app`` or ``application``, and so hides its routes.
     """
-    yield from _walk(application, "/", (), None)
+    yield from _walk(application, Route("/", None))
 
 
 def _unwrap(application: Any) -> Iterator[Any]:
@@ -84,46 +85,47 @@ def _get(application: Any, name: str) -> Any:
         return None
 
 
-def _walk(
-    application: Any, path: str, parameters: tuple[PathParameter, ...], name: str | None
-) -> Iterator[Route]:
+def _walk(application: Any, before: Route) -> Iterator[Route]:
+    """Yield the routes of an application; ``before`` is what leads to it."""
     for candidate in _unwrap(application):
         if isinstance(consumer := _get(candidate, "consumer_class"), type):
-            yield Route(path, consumer, parameters, name)
+            yield replace(before, consumer=consumer)
             return
         mapping = _get(candidate, "application_mapping")
         if isinstance(mapping, dict):
-            yield from _read_route(mapping.get("websocket"), path, parameters, name)
+            yield from _read_route(mapping.get("websocket"), before)
             return
         routes = _get(candidate, "routes")
         if isinstance(routes, list | tuple):
             for route in routes:
-                text, own = _read_pattern(getattr(route, "pattern", None), parameters)
-                yield from _read_route(
-                    getattr(route, "callback", None),
-                    path + text.lstrip("/"),
-                    parameters + own,
-                    getattr(route, "name", None) or name,
+                pattern = getattr(route, "pattern", None)
+                text, own = _read_pattern(pattern, before.parameters)
+                regexes = (str(pattern),) if isinstance(pattern, RegexPattern) else ()
+                reached = Route(
+                    path=before.path + text.lstrip("/"),
+                    consumer=None,
+                    parameters=before.parameters + own,
+                    name=getattr(route, "name", None) or before.name,
+                    regexes=before.regexes + regexes,
                 )
+                yield from _read_route(getattr(route, "callback", None), reached)
             return
 
 
-def _read_route(
-    target: Any, path: str, parameters: tuple[PathParameter, ...], name: str | None
-) -> Iterator[Route]:
+def _read_route(target: Any, reached: Route) -> Iterator[Route]:
     """Yield what is behind a route of a router."""
     if target is None:
         return
     if isinstance(target, type):
-        yield Route(path, target, parameters, name, is_class=True)
+        yield replace(reached, consumer=target, is_class=True)
         return
-    found = list(_walk(target, path, parameters, name))
+    found = list(_walk(target, reached))
     yield from found
     *_, innermost = _unwrap(target)
     is_router = any(_get(innermost, each) is not None for each in _ROUTER_ATTRIBUTES)
     if not found and not is_router:
         consumer = innermost if hasattr(innermost, "__qualname__") else type(innermost)
-        yield Route(path, consumer, parameters, name)
+        yield replace(reached, consumer=consumer)
 
 
 def _read_pattern(

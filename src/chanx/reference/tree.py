@@ -185,7 +185,7 @@ class Trees:
                 inner = found["allOf"][0]
             if not isinstance(inner, Mapping):
                 return found, stack, None
-            kept = {key: found[key] for key in _ANNOTATIONS if key in found}
+            kept = {key: found[key] for key in (*_ANNOTATIONS, "required") if key in found}
             found = {**inner, **kept}
 
     def _is_structured(self, schema: Any, seen: set[str] | None = None) -> bool:
