@@ -1,6 +1,7 @@
 """The log and the composer for those who read, type and listen: before a server that is played."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -231,3 +232,29 @@ def test_regions_have_names_of_their_own(play: Play) -> None:
     for number in (1, 2):
         for name in ("Composer", "Log"):
             page.get_by_role("region", name=f"{name} of connection {number}").wait_for()
+
+
+def test_log_keeps_so_much_and_no_more(play: Play) -> None:
+    card, sockets = start(play, range(0))
+    for number in range(40):
+        sockets[0].send(json.dumps({"action": "drawn", "payload": str(number) + "x" * 1_000_000}))
+    card.wait_for_frame("received", '"39xxx')
+    card.root.get_by_text(re.compile(r"^15 · 2\d older dropped$")).wait_for()
+    for number in range(1_100):
+        sockets[0].send(json.dumps({"action": "drawn", "payload": number}))
+    card.wait_for_frame("received", "1099")
+    card.root.get_by_text(re.compile(r"^1000 · 1\d\d older dropped$")).wait_for()
+
+
+@pytest.mark.parametrize("key", ["action", "a.c", 'a"c', "(a"])
+def test_action_of_what_is_too_long_to_be_parsed(play: Play, key: str) -> None:
+    card, _ = start(play, range(0))
+    text = json.dumps({key: "drawn", "payload": "x" * 300_000})
+    found = card.root.page.evaluate(
+        """async ([url, key, text]) => {
+          const { Log } = await import(url);
+          return new Log(key).findAction(text);
+        }""",
+        ["/static/chanx/playground/log.js", key, text],
+    )
+    assert found == "drawn"

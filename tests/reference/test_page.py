@@ -294,5 +294,6 @@ def test_choices_and_edges_show_where_colours_are_the_reader_s(
     assert "rgba(0, 0, 0, 0)" not in quiet.evaluate(FRAME)[1]
     page.emulate_media(contrast="no-preference")
     edge = page.locator(".settings input[type=text], .settings input:not([type])").first
-    assert page.locator(".log-filters select").first.evaluate(FRAME) == edge.evaluate(FRAME)
+    # The first field of a link to an endpoint has the focus, and a frame for that.
+    assert page.locator(".log-filters select").first.evaluate(FRAME)[1] == edge.evaluate(FRAME)[1]
     page.close()
