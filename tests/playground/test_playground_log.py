@@ -202,19 +202,21 @@ def test_secrets_in_messages_are_not_kept(play: Play) -> None:
     page = card.root.page
     card.write(
         '{"action": "draw", "payload": {"name": "Ann", "password": "hunter2",'
-        ' "accessTokens": ["e30.e30"], "size": 9007199254740993}}'
+        ' "accessTokens": ["e30.e30"], "apiToken": 99887766, "size": 9007199254740993}}'
     )
     card.root.get_by_text("kept without its secrets").wait_for()
     page.evaluate(SAVE)
     stored = page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])")
     assert "hunter2" not in stored
     assert "e30.e30" not in stored
+    assert "99887766" not in stored
     page.reload()
     kept = card.editor.input_value()
     assert json.loads(kept)["payload"] == {
         "name": "Ann",
         "password": "",
         "accessTokens": [""],
+        "apiToken": 0,
         "size": 9007199254740993,
     }
     card.write('{"action": "draw", "payload": {"password": "hunter2')

@@ -240,3 +240,6 @@ def test_what_a_schema_calls_secret_is_neither_kept_nor_logged(
     card.wait_for_frame("sent", "•••")
     card.wait_for_frame("received", "•••")
     assert "of-mine-0123" not in card.root.locator(".frames").inner_text()
+    page.evaluate(SAVE)
+    assert "of-mine-0123" not in page.evaluate(stored)
+    assert "label_text" in page.evaluate(stored)  # the rest of the draft is kept

@@ -122,7 +122,7 @@ def test_link_opens_what_it_leads_to(page: Any, page_site: Server) -> None:
     page.wait_for_selector("#message-receive-error > details[open]")
     search(page, "größe ändern")
     page.evaluate("location.hash = '#message-send-authenticate'")
-    page.wait_for_selector("#message-send-authenticate:visible")
+    page.wait_for_selector("#message-send-authenticate > details[open]:visible")
     assert page.input_value("#search") == ""
 
 

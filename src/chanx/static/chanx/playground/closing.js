@@ -95,7 +95,7 @@ export function explainRefusal(status, { kind, hasToken }, user) {
       if (!hasToken) return "No token was sent. Put one in, or use this browser’s session.";
       if (status === 401) return "The token is not good: wrong, expired, or of another kind.";
       if (status === 408) return "The token came too late, or where the endpoint does not look for it.";
-      return "Whose token this is may not connect here.";
+      return "The token is not good, or whose it is may not connect here.";
     case 404:
       return "There is no such object. Look at the parameters.";
     case 405:

@@ -397,6 +397,8 @@ export class Composer {
     if (this.isForm) {
       const first = this.formPlace.querySelector("input, textarea, select");
       if (first instanceof HTMLElement) first.focus();
+      // What stands there is an example, or was sent: who types means something else.
+      if (first instanceof HTMLInputElement || first instanceof HTMLTextAreaElement) first.select();
     } else this.editor.focus();
   }
 }

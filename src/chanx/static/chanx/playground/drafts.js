@@ -2,7 +2,7 @@
 
 import { showsToken } from "./credentials.js";
 import { isSecretName } from "./endpoints.js";
-import { isObject, parseJson, put, writeJson } from "./schema_json.js";
+import { RawJson, isObject, parseJson, put, writeJson } from "./schema_json.js";
 import { isSecret } from "./schema_shape.js";
 
 /**
@@ -66,7 +66,7 @@ export function findSecretTexts(text, names) {
 }
 
 /**
- * Returns a value with empty texts in the place of secret ones.
+ * Returns a value with empty texts in the place of secret ones, and with zeros.
  *
  * @param {any} value
  * @param {(key: string) => boolean} isSecretKey
@@ -78,6 +78,10 @@ function empty(value, isSecretKey, onfound, isInside = false) {
   if (typeof value === "string" && isInside) {
     onfound?.(value);
     return "";
+  }
+  if (isInside && (typeof value === "number" || value instanceof RawJson)) {
+    onfound?.(writeJson(value));
+    return 0;
   }
   if (Array.isArray(value)) return value.map((each) => empty(each, isSecretKey, onfound, isInside));
   if (!isObject(value)) return value;

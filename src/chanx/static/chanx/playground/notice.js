@@ -93,7 +93,8 @@ export function explainWaiting(data, { security }, { kind, hasToken }) {
   const mayComeLater = security.some((each) => each.location === "message");
   if (!mayComeLater || (kind === "session" ? data.user !== null : hasToken)) return null;
   const advice = explainRefusal(408, { kind, hasToken }, data.user);
-  return { title: "The server waits for a token", parts: [link(advice, data)], isWarning: true };
+  const parts = [link(advice, data), h("p", {}, "Disconnect to change the settings.")];
+  return { title: "The server waits for a token", parts, isWarning: true };
 }
 
 /**

@@ -193,10 +193,12 @@ export class Panel {
       this.fold.open = true;
       this.anyway.hidden = !isPossible;
       this.view.focusProblem();
-      announce(isPossible ? "Not connected: something is missing" : "Not connected: a parameter does not fit");
+      announce(isPossible ? "Not connected: something is missing" : "Not connected: a parameter is missing or does not fit");
       return;
     }
     this.origin = this.findOrigin();
+    // It is about to be hidden.
+    if (document.activeElement === this.anyway) this.button.focus();
     this.refused = "";
     this.socket.connect();
     // Now, and not when the answer comes: by then somebody may be writing below it.

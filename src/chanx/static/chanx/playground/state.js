@@ -145,9 +145,9 @@ export function withoutSecrets(settings, secrets) {
     subprotocols: mayKeepSubprotocols(settings.subprotocols) ? settings.subprotocols : "",
     drafts: Object.fromEntries(
       Object.entries(drafts)
-        .filter(([, text]) => text.length <= LONGEST_TEXT && !secrets.areIn(text))
+        .filter(([, text]) => text.length <= LONGEST_TEXT)
         .map(([key, text]) => [key, withoutSecretFields(text, secrets.names) ?? ""])
-        .filter(([, text]) => text),
+        .filter(([, text = ""]) => text && !secrets.areIn(text)),
     ),
   };
 }

@@ -30,7 +30,8 @@ export function getFolds() {
   );
 }
 
-function openTarget() {
+/** Opens the message that the URL leads to. */
+export function openTarget() {
   const target = findTarget(location.hash);
   const fold = target?.matches(".message") ? target.querySelector("details") : null;
   if (!target || !fold || fold.open) return;

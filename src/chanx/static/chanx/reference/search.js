@@ -2,7 +2,7 @@
 
 import { announce, byId, findTarget } from "../dom.js";
 import { hasKeys } from "../keys.js";
-import { getFolds } from "./folding.js";
+import { getFolds, openTarget } from "./folding.js";
 
 /**
  * @typedef {{element: HTMLElement, text: string}} Part
@@ -73,6 +73,7 @@ export function addSearch() {
     if (!target?.closest("[hidden]")) return;
     field.value = "";
     search();
+    openTarget(); // which the end of the search has folded
     target.scrollIntoView();
   });
   if (field.value) search(); // kept by the browser over a reload
