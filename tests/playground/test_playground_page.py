@@ -212,19 +212,21 @@ def test_large_numbers_in_examples_are_not_rounded(url: str, open_page: OpenPage
     assert card.root.get_by_label("payload", exact=True).input_value() == "9" * 18
 
 
+def mark_label_text_secret(route: Any) -> None:
+    """Serve the page as if a field of a message were a SecretStr."""
+    response = route.fetch()
+    plain = '"label_text": {"type": "string"}'
+    secret = plain.replace('"string"', '"string", "format": "password", "writeOnly": true')
+    assert plain in response.text()
+    route.fulfill(response=response, body=response.text().replace(plain, secret))
+
+
 def test_what_a_schema_calls_secret_is_neither_kept_nor_logged(
     url: str, open_page: OpenPage
 ) -> None:
     page = open_page(url)
 
-    def mark(route: Any) -> None:
-        response = route.fetch()
-        plain = '"label_text": {"type": "string"}'
-        secret = plain.replace('"string"', '"string", "format": "password", "writeOnly": true')
-        assert plain in response.text()
-        route.fulfill(response=response, body=response.text().replace(plain, secret))
-
-    page.route("**/websocket/**", mark)
+    page.route("**/websocket/**", mark_label_text_secret)
     page.route_web_socket("**", lambda socket: socket.on_message(socket.send))
     page.goto(url + BY_NAME)
     card = Card(page)
@@ -243,3 +245,22 @@ def test_what_a_schema_calls_secret_is_neither_kept_nor_logged(
     page.evaluate(SAVE)
     assert "of-mine-0123" not in page.evaluate(stored)
     assert "label_text" in page.evaluate(stored)  # the rest of the draft is kept
+
+
+def test_example_of_a_secret_is_none_and_a_short_one_is_masked_in_its_place(
+    url: str, open_page: OpenPage
+) -> None:
+    page = open_page(url)
+    page.route("**/websocket/**", mark_label_text_secret)
+    page.route_web_socket("**", lambda socket: socket.on_message(socket.send))
+    page.goto(url + BY_NAME)
+    card = Card(page)
+    example = card.root.get_by_label("label_text", exact=True).input_value()
+    card.click("Connect")
+    card.click("Send")
+    card.wait_for_frame("sent", "•••")
+    card.wait_for_frame("received", example)
+    card.root.get_by_label("label_text", exact=True).fill("1234")
+    card.click("Send")
+    card.wait_for_frame("received", "1234")
+    assert "1234" not in card.root.locator(".frame.sent").last.inner_text()

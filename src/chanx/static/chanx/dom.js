@@ -96,7 +96,7 @@ export function announce(text) {
   });
 }
 
-/** @type {WeakMap<HTMLElement, {text: string, timer: ReturnType<typeof setTimeout>}>} */
+/** @type {WeakMap<HTMLElement, {text: string, label: string | null, timer: ReturnType<typeof setTimeout>}>} */
 const copied = new WeakMap();
 
 /**
@@ -109,19 +109,28 @@ export async function copy(button, text) {
   const before = copied.get(button);
   clearTimeout(before?.timer);
   const own = before?.text ?? button.textContent ?? "";
+  const label = button.getAttribute("aria-label");
+  const show = (/** @type {string} */ word) => {
+    // A name begins with what is to be seen (WCAG 2.5.3).
+    if (label?.startsWith(button.textContent ?? "")) {
+      button.setAttribute("aria-label", word + label.slice(button.textContent?.length));
+    }
+    button.textContent = word;
+  };
   try {
     await writeToClipboard(text);
-    button.textContent = "Copied";
+    show("Copied");
     announce("Copied");
   } catch {
-    button.textContent = "Not copied";
+    show("Not copied");
     announce("The browser did not allow to copy");
   }
   const timer = setTimeout(() => {
+    if (label !== null) button.setAttribute("aria-label", before?.label ?? label);
     button.textContent = own;
     copied.delete(button);
   }, 1500);
-  copied.set(button, { text: own, timer });
+  copied.set(button, { text: own, label: before?.label ?? label, timer });
 }
 
 /** @param {string} text */

@@ -89,7 +89,7 @@ export function explainRefusal(status, { kind, hasToken }, user) {
       if (kind === "session") {
         if (user === null) return "You are not logged in on this site. [Log in], or choose a token.";
         return status === 403
-          ? `You are ${user} here. [Log in] as somebody else, or choose a token.`
+          ? `You are ${user} here, unless that session has ended. [Log in] again or as somebody else, or choose a token.`
           : `The session of ${user} has ended, or the endpoint takes none. [Log in] again, or choose a token.`;
       }
       if (!hasToken) return "No token was sent. Put one in, or use this browser’s session.";

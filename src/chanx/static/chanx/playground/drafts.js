@@ -4,6 +4,7 @@ import { showsToken } from "./credentials.js";
 import { isSecretName } from "./endpoints.js";
 import { RawJson, isObject, parseJson, put, writeJson } from "./schema_json.js";
 import { isSecret } from "./schema_shape.js";
+import { MASK } from "./secrets.js";
 
 /**
  * Returns the names of all properties that schemas say are secret.
@@ -42,7 +43,8 @@ export function withoutSecretFields(text, names) {
   if (showsToken(text)) return null;
   const parsed = parseJson(text);
   if ("value" in parsed) {
-    const kept = empty(parsed.value, (key) => names.has(key) || isSecretName(key));
+    const isSecretKey = (/** @type {string} */ key) => names.has(key) || isSecretName(key);
+    const kept = replace(parsed.value, isSecretKey, (each) => (typeof each === "string" ? "" : 0));
     return writeJson(kept) === writeJson(parsed.value) ? text : writeJson(kept, 2);
   }
   // Where a field begins and ends in what is no JSON yet, cannot be told.
@@ -50,44 +52,41 @@ export function withoutSecretFields(text, names) {
 }
 
 /**
- * Returns the texts of a message that its schema calls secret.
+ * Masks what the schema of a message calls secret, and tells what it was.
  *
  * @param {string} text
  * @param {Set<string>} names
- * @returns {string[]}
+ * @returns {{shown: string, found: string[]}}
  */
-export function findSecretTexts(text, names) {
+export function maskSecretFields(text, names) {
   /** @type {string[]} */
   const found = [];
-  if (![...names].some((name) => text.includes(name))) return found;
-  const parsed = parseJson(text);
-  if ("value" in parsed) empty(parsed.value, (key) => names.has(key), (each) => found.push(each));
-  return found;
+  const parsed = [...names].some((name) => text.includes(name)) ? parseJson(text) : {};
+  if (!("value" in parsed)) return { shown: text, found };
+  const shown = replace(parsed.value, (key) => names.has(key), (each) => {
+    found.push(typeof each === "string" ? each : writeJson(each));
+    return MASK;
+  });
+  return { shown: found.length ? writeJson(shown) : text, found };
 }
 
 /**
- * Returns a value with empty texts in the place of secret ones, and with zeros.
+ * Returns a value with something else in the place of texts and numbers under secret keys.
  *
  * @param {any} value
  * @param {(key: string) => boolean} isSecretKey
- * @param {(text: string) => void} [onfound]
+ * @param {(value: string | number | RawJson) => unknown} change
  * @param {boolean} [isInside]
  * @returns {any}
  */
-function empty(value, isSecretKey, onfound, isInside = false) {
-  if (typeof value === "string" && isInside) {
-    onfound?.(value);
-    return "";
-  }
-  if (isInside && (typeof value === "number" || value instanceof RawJson)) {
-    onfound?.(writeJson(value));
-    return 0;
-  }
-  if (Array.isArray(value)) return value.map((each) => empty(each, isSecretKey, onfound, isInside));
+function replace(value, isSecretKey, change, isInside = false) {
+  const isPlain = typeof value === "string" || typeof value === "number" || value instanceof RawJson;
+  if (isPlain) return isInside ? change(value) : value;
+  if (Array.isArray(value)) return value.map((each) => replace(each, isSecretKey, change, isInside));
   if (!isObject(value)) return value;
   const made = {};
   for (const [key, each] of Object.entries(value)) {
-    put(made, key, empty(each, isSecretKey, onfound, isInside || isSecretKey(key)));
+    put(made, key, replace(each, isSecretKey, change, isInside || isSecretKey(key)));
   }
   return made;
 }

@@ -40,8 +40,8 @@ export class LogView {
     this.held = null;
     /** @type {Map<number, HTMLLIElement>} Unfolded rows, those that do not pass the filter too. */
     this.unfolded = new Map();
-    /** The frame that the list began with before it was filtered; 0: the end was in view. */
-    this.firstId = 0;
+    /** @type {{id: number, offset: number} | null} Where a row was before filtering; null: the end was in view. */
+    this.anchor = null;
     this.isAsked = false;
     /** Milliseconds that the last picture took. */
     this.cost = 0;
@@ -154,7 +154,7 @@ export class LogView {
     this.undoButton.hidden = false;
     this.isSticky = true;
     this.held = null;
-    this.firstId = 0;
+    this.anchor = null;
     this.unfolded.clear();
     this.render();
     announce("The log is empty. Undo brings it back.");
@@ -192,7 +192,7 @@ export class LogView {
   /** Makes all rows anew, but for those that are unfolded; the list stays where it is. */
   render() {
     // A list without anything to scroll to says nothing of where somebody wants to be.
-    if (this.canScroll) this.firstId = this.isSticky ? 0 : this.findFirstId();
+    if (this.canScroll) this.anchor = this.isSticky ? null : this.findAnchor();
     for (const row of this.list.querySelectorAll("li")) {
       if (row.querySelector("details[open]")) this.unfolded.set(getId(row), row);
       else this.unfolded.delete(getId(row));
@@ -202,9 +202,10 @@ export class LogView {
     this.update();
     this.unseen = 0;
     this.latest.hidden = true;
-    if (!this.firstId) return;
-    const row = [...this.list.children].find((each) => getId(each) >= this.firstId);
-    if (row instanceof HTMLElement) this.list.scrollTop = row.offsetTop;
+    const { anchor } = this;
+    if (!anchor) return;
+    const row = [...this.list.children].find((each) => getId(each) >= anchor.id);
+    if (row) this.list.scrollTop += this.getOffset(row) - anchor.offset;
   }
 
   /** Writes what is unfolded anew: as it came, or so that it is easy to read. */
@@ -292,10 +293,20 @@ export class LogView {
     this.latest.hidden = true;
   }
 
-  /** Returns the first frame that is in view. */
-  findFirstId() {
-    const first = [...this.list.children].find((row) => this.isInView(row));
-    return first ? getId(first) : 0;
+  /** Returns the row that is read, or the first that is wholly in view, and where it is. */
+  findAnchor() {
+    const rows = [...this.list.children];
+    const row = this.held ?? rows.find((each) => this.getOffset(each) >= 0) ?? rows.at(-1);
+    return row ? { id: getId(row), offset: this.getOffset(row) } : null;
+  }
+
+  /**
+   * Returns how far below the top of the list a row begins.
+   *
+   * @param {Element} row
+   */
+  getOffset(row) {
+    return row.getBoundingClientRect().top - this.list.getBoundingClientRect().top;
   }
 
   /** @param {Element} row */

@@ -12,12 +12,13 @@ import {
   maskAuthenticate,
   nameKind,
 } from "./credentials.js";
-import { findSecretTexts } from "./drafts.js";
+import { maskSecretFields } from "./drafts.js";
 import { explainRefusedByBrowser, getCodeName } from "./closing.js";
 import { Log, countBytes, toHex } from "./log.js";
 import { LogView } from "./log_view.js";
 import { describeState, explain, explainRenewal, explainWaiting } from "./notice.js";
 import { RemoveButton } from "./remove_button.js";
+import { writeJson } from "./schema_json.js";
 import { SettingsView } from "./settings_view.js";
 import { Socket } from "./socket.js";
 
@@ -259,7 +260,7 @@ export class Panel {
     const result = readAuth(text, this.secrets);
     if (!result) return;
     const wasGood = this.auth?.status === 200;
-    if (result.status === 401 && this.settings.auth === "session" && isTaken(this.view.endpoint, "session")) {
+    if ([401, 408].includes(result.status) && this.settings.auth === "session" && isTaken(this.view.endpoint, "session")) {
       // Somebody was logged in when the page was made, and is no more.
       this.data.user = null;
       this.view.auth.explain();
@@ -289,8 +290,19 @@ export class Panel {
   record(text) {
     const { text: masked, token } = maskAuthenticate(text);
     if (token) this.secrets.add(token);
-    for (const each of findSecretTexts(text, this.secrets.names)) this.secrets.add(each);
-    this.log.add("sent", this.secrets.mask(masked), { size: countBytes(text) });
+    const { shown, found } = maskSecretFields(masked, this.secrets.names);
+    for (const each of found) if (!this.isExample(each)) this.secrets.add(each);
+    this.log.add("sent", this.secrets.mask(shown), { size: countBytes(text) });
+  }
+
+  /**
+   * Tells whether a text stands in the place of a secret in an example, which everybody may see.
+   *
+   * @param {string} text
+   */
+  isExample(text) {
+    const examples = this.view.endpoint.incoming.flatMap((each) => each.examples);
+    return examples.some((each) => maskSecretFields(writeJson(each.content), this.secrets.names).found.includes(text));
   }
 
   /** @param {string} token */

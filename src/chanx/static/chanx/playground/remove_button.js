@@ -18,6 +18,9 @@ export class RemoveButton {
       if (this.isAsking || !isAsked()) onremove();
       else this.ask();
     });
+    this.element.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") this.show(false);
+    });
     this.element.addEventListener("blur", () => this.show(false));
     this.show(false);
   }

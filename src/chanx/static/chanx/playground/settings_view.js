@@ -168,7 +168,9 @@ export class SettingsView {
 
   /** Goes to the first field that checkAll() has found. */
   focusProblem() {
-    /** @type {HTMLElement | null} */ (this.element.querySelector("[aria-invalid]"))?.focus();
+    const field = /** @type {HTMLElement | null} */ (this.element.querySelector("[aria-invalid]"));
+    field?.focus({ preventScroll: true });
+    field?.scrollIntoView({ block: "center" }); // with what is said below it
   }
 
   /** Returns the first field that has to be filled in and is not; null: there is none. */
