@@ -131,6 +131,14 @@ def test_route_to_a_class_is_listed_with_what_is_wrong() -> None:
     assert found.problems[0].endswith("nobody can connect: write OldConsumer.as_asgi() in it")
 
 
+def test_route_that_is_no_regular_expression_is_named() -> None:
+    found = describe_routes(
+        re_path(r"^ws/(?P<n>\p)$", as_asgi(OldConsumer)), path("b/", as_asgi(OldConsumer))
+    )
+    assert len(found.endpoints) == 2
+    assert any("it is no regular expression (bad escape" in each for each in found.problems)
+
+
 def test_nothing_served_is_an_empty_description() -> None:
     assert describe(URLRouter([])) == Description(())
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 import pytest
+from django.utils.translation import gettext_lazy
 from jsonschema import Draft202012Validator
 from pydantic import (
     BaseModel,
@@ -508,3 +509,19 @@ def test_tags_of_unions_within_unions_are_required() -> None:
     assert whole.is_valid({"action": "contact", "payload": {"kind": "fast", "type": "call"}})
     assert not whole.is_valid({"action": "contact", "payload": {"kind": "fast"}})
     assert not whole.is_valid({"action": "contact", "payload": {"type": "call"}})
+
+
+def test_translated_texts_are_texts() -> None:
+    class TranslatedMessage(BaseMessage):
+        action: Literal["translated"] = "translated"
+        payload: Annotated[
+            str,
+            Field(
+                description=gettext_lazy("What is said"),
+                json_schema_extra={"x-note": gettext_lazy("A note")},
+            ),
+        ]
+
+    schemas = make_schemas([(TranslatedMessage, "validation")], PLAIN)
+    field = schemas.definitions["TranslatedMessage"]["properties"]["payload"]
+    assert (field["description"], field["x-note"]) == ("What is said", "A note")

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from uuid import UUID, uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, computed_field
+from pydantic.dataclasses import dataclass as pydantic_dataclass
 from typing_extensions import TypedDict
 
 from chanx.description.messages import MessageKey, describe_messages
@@ -113,6 +114,41 @@ class Given(Varying):
     action: Literal["given"] = "given"  # type: ignore[assignment]  # another than the base's
 
 
+@pydantic_dataclass
+class Ticket:
+    """Is made by factories in part."""
+
+    name: str
+    key: UUID = Field(default_factory=uuid4)
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def sent_at(self) -> datetime:
+        """Return the time."""
+        return get_now()
+
+
+class Sold(BaseMessage):
+    """Has a dataclass, of which an example says the least."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"action": "sold", "payload": {"name": "Ann"}, "more": [{"name": "Bob"}]}]
+        }
+    )
+
+    action: Literal["sold"] = "sold"
+    payload: Ticket
+    more: list[Ticket]
+
+
+class Unsold(BaseMessage):
+    """Has the same, and no example."""
+
+    action: Literal["unsold"] = "unsold"
+    payload: Ticket
+
+
 if __name__ == "__main__":
     for camelize in (False, True):
         keys: list[MessageKey] = [
@@ -120,6 +156,8 @@ if __name__ == "__main__":
             (Varying, "out"),
             (Given, "in"),
             (Given, "out"),
+            (Sold, "out"),
+            (Unsold, "out"),
         ]
         definitions, described = describe_messages(keys, KeyNames("action", camelize=camelize))
         found = [dataclasses.asdict(each) for each in described.values()]

@@ -100,6 +100,25 @@ def test_class_in_a_route_is_marked() -> None:
     ]
 
 
+def test_class_that_is_an_application_is_none_that_is_wrong() -> None:
+    class Endpoint:
+        """Serves itself, as in Starlette."""
+
+        def __init__(self, scope: Any, receive: Any, send: Any) -> None:
+            """Begin."""
+
+        def __await__(self) -> Any:
+            """Serve."""
+
+    consumer: Any = Endpoint
+    assert find(path("x/", consumer)) == [Route("/x/", Endpoint)]
+
+
+def test_application_with_routes_of_its_own_is_a_route() -> None:
+    application = Middleware("routes", ["of", "its", "own"])
+    assert find(path("x/", application)) == [Route("/x/", Middleware)]
+
+
 @pytest.mark.parametrize("make", [path, re_path])
 def test_class_in_a_route_is_refused_where_it_can_be(make: Any) -> None:
     with pytest.raises(TypeError, match=r"'x/' must lead to OpenConsumer\.as_asgi\(\)"):

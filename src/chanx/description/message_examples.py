@@ -1,9 +1,9 @@
 """Examples of messages as they stand on the wire: given by the author or made, and validated."""
 
 import contextlib
+import dataclasses
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, Literal
 
@@ -11,7 +11,7 @@ from pydantic import BaseModel, RootModel, TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from chanx.description.examples import NoExample, make_example
-from chanx.description.plain import get_fields, mask_secrets
+from chanx.description.plain import get_fields, is_record, mask_secrets
 from chanx.description.schemas import DEFINITIONS, Message, make_schema
 from chanx.engine.aliases import KeyNames
 from chanx.engine.codec import Encoder
@@ -71,7 +71,7 @@ _STANDARD: Final[dict[Message, list[tuple[str, BaseMessage]]]] = {
 """Examples of our own messages, which tell more than those that could be made."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Example:
     """A message as it stands on the wire, parsed."""
 
@@ -167,7 +167,7 @@ class _Examples:
         if not _is_made(message):
             return content
         schema = make_schema(self._model, self._key_names, "serialization")
-        return self._settle(content, message, schema, schema.get("$defs", {}))
+        return self._settle(content, message, value, schema, schema.get("$defs", {}))
 
     def _rename(self, value: Any, schemas: list[Any], *, is_message: bool = False) -> Any:
         """Return data with the names of the wire: examples on fields may have those of Python."""
@@ -190,34 +190,38 @@ class _Examples:
             renamed[wire_name] = self._rename(each, inner)
         return renamed
 
-    def _settle(self, content: Any, held: Any, schema: Any, definitions: dict[str, Any]) -> Any:
+    def _settle(
+        self, content: Any, held: Any, given: Any, schema: Any, definitions: dict[str, Any]
+    ) -> Any:
         """Return a message with values of the schema where the process has made others.
 
-        ``held``: the part of the message that the content is of.
+        ``held``: the part of the message that the content is of. ``given``: what it was made of.
         """
         found = list(_resolve([schema], definitions))
         if isinstance(held, RootModel):
-            return self._settle(content, held.root, schema, definitions)
+            return self._settle(content, held.root, given, schema, definitions)
         if isinstance(content, list) and isinstance(held, list | tuple):
             if len(content) != len(held):  # by a serializer of the user's
                 return content
             settled_items = []
             for number, (each, part) in enumerate(zip(content, held, strict=True)):
                 item = _choose(_get_item(one, number) for one in found)
-                settled_items.append(self._settle(each, part, item, definitions))
+                own = given[number] if isinstance(given, list) and number < len(given) else None
+                settled_items.append(self._settle(each, part, own, item, definitions))
             return settled_items
         if not isinstance(content, dict):
             return content
         if isinstance(held, dict):
             parts, made = {str(key): each for key, each in held.items()}, set[str]()
-        elif isinstance(held, BaseModel):
-            parts, made = self._get_wire_parts(held)
+        elif is_record(held):
+            parts, made = self._get_wire_parts(held, given)
         else:
             return content
+        own = given if isinstance(given, dict) else {}
         settled: dict[str, Any] = {}
         for key, each in content.items():
             inner = _choose(_get_property(one, key) for one in found)
-            settled[key] = self._settle(each, parts.get(key), inner, definitions)
+            settled[key] = self._settle(each, parts.get(key), own.get(key), inner, definitions)
             if key in made and isinstance(inner, dict):
                 # Its own default is the same each time, but for the order of its sets.
                 with contextlib.suppress(NoExample):
@@ -225,21 +229,26 @@ class _Examples:
                     settled[key] = make_example(whole, lambda _: [])
         return settled
 
-    def _get_wire_parts(self, model: BaseModel) -> tuple[dict[str, Any], set[str]]:
+    def _get_wire_parts(self, model: Any, given: Any) -> tuple[dict[str, Any], set[str]]:
         """Return what a model holds by the names of the wire, and which of it nobody has given."""
         kind = type(model)
+        is_model = isinstance(model, BaseModel)
+        fields = kind.model_fields if is_model else getattr(kind, "__pydantic_fields__", {})
+        # A dataclass does not know what it was given.
+        known = model.model_fields_set if is_model else set(given or ())
         parts: dict[str, Any] = {}
         made: set[str] = set()
         is_message = isinstance(model, BaseMessage)
         for name, each in get_fields(model).items():
-            field = kind.model_fields.get(name)
+            field = fields.get(name)
             own = field.serialization_alias if field else name
             wire_name = own or self._get_wire_name(name, is_message=is_message)
             parts[wire_name] = each
-            if name not in model.model_fields_set:
+            if name not in known and (is_model or wire_name not in known):
                 made.add(wire_name)
-        for name, computed in kind.model_computed_fields.items():
-            made.add(computed.alias or self._get_wire_name(name, is_message=is_message))
+        decorators = getattr(kind, "__pydantic_decorators__", None)
+        for name, computed in (decorators.computed_fields if decorators else {}).items():
+            made.add(computed.info.alias or self._get_wire_name(name, is_message=is_message))
         return parts, made
 
     def _get_wire_name(self, name: str, *, is_message: bool) -> str:
@@ -250,6 +259,8 @@ class _Examples:
 
 def _is_made(value: Any) -> bool:
     """Tell whether anything in a message was not given, but made by the process."""
+    if dataclasses.is_dataclass(value):
+        return True  # as far as can be told
     if isinstance(value, BaseModel):
         kind = type(value)
         if kind.model_computed_fields or len(value.model_fields_set) < len(kind.model_fields):

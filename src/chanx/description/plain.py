@@ -10,10 +10,19 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+from django.utils.functional import Promise
 from pydantic import BaseModel, Secret, SecretBytes, SecretStr, TypeAdapter
 from pydantic_core import SchemaSerializer, to_jsonable_python
 
-__all__ = ["clean_text", "encode", "get_fields", "is_fixed", "make_plain", "mask_secrets"]
+__all__ = [
+    "clean_text",
+    "encode",
+    "get_fields",
+    "is_fixed",
+    "is_record",
+    "make_plain",
+    "mask_secrets",
+]
 
 GetSerializer = Callable[[type[Any]], SchemaSerializer]
 
@@ -33,6 +42,8 @@ def make_plain(value: Any) -> Any:
         return value
     if kind is str:
         return clean_text(value)
+    if isinstance(value, Promise):  # a text of gettext_lazy()
+        return clean_text(str(value))
     if isinstance(value, dict):
         return {_make_key(key): make_plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
@@ -48,7 +59,7 @@ def make_plain(value: Any) -> Any:
 
 
 def _encode_leaf(value: Any) -> Any:
-    if _is_record(value):
+    if is_record(value):
         value = encode(mask_secrets(value), _get_own_serializer)
     return make_plain(to_jsonable_python(value, fallback=_name_type))
 
@@ -87,7 +98,7 @@ def encode(value: Any, get_serializer: GetSerializer) -> Any:
             return encode_part(part)
         return _change_parts(part, prepare)
 
-    if _is_record(value):
+    if is_record(value):
         return get_serializer(type(value)).to_python(
             _change_parts(value, prepare),
             mode="json",
@@ -123,7 +134,7 @@ def is_fixed(value: Any) -> bool:
         for name, field in type(value).model_fields.items():
             if name not in value.model_fields_set and not _is_fixed_factory(field.default_factory):
                 return False
-    elif _is_record(value):
+    elif is_record(value):
         for each in dataclasses.fields(value):
             # Pydantic's own dataclasses may have theirs in a FieldInfo.
             own = getattr(each.default, "default_factory", None)
@@ -157,7 +168,7 @@ def get_fields(value: Any) -> dict[str, Any]:
 
 
 def _get_parts(value: Any) -> Iterable[Any]:
-    if _is_record(value):
+    if is_record(value):
         return get_fields(value).values()
     if isinstance(value, dict):
         return value.values()
@@ -166,7 +177,7 @@ def _get_parts(value: Any) -> Iterable[Any]:
 
 def _change_parts(value: Any, change: Callable[[Any], Any]) -> Any:
     """Return a copy with changed parts, or the value itself if none has changed."""
-    if _is_record(value):
+    if is_record(value):
         held = get_fields(value)
         changed = {name: change(each) for name, each in held.items()}
         changed = {name: each for name, each in changed.items() if each is not held[name]}
@@ -191,7 +202,8 @@ def _change_parts(value: Any, change: Callable[[Any], Any]) -> Any:
     return value
 
 
-def _is_record(value: Any) -> bool:
+def is_record(value: Any) -> bool:
+    """Tell whether a value is a model or a dataclass."""
     return isinstance(value, BaseModel) or (
         dataclasses.is_dataclass(value) and not isinstance(value, type)
     )

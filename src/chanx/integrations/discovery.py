@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from channels.routing import ProtocolTypeRouter, URLRouter
 from django.urls.converters import DEFAULT_CONVERTERS
 from django.urls.resolvers import RegexPattern, RoutePattern
 
@@ -13,7 +14,6 @@ from chanx.integrations.regex_paths import read_regex
 __all__ = ["PathParameter", "Route", "get_routes", "get_websocket_application"]
 
 _INNER_ATTRIBUTES: Final = ("inner", "app", "application")
-_ROUTER_ATTRIBUTES: Final = ("application_mapping", "routes")
 _CONVERTER: Final = re.compile(r"<(?:[^>:]+:)?([^>]+)>")
 
 
@@ -116,13 +116,13 @@ def _read_route(target: Any, reached: Route) -> Iterator[Route]:
     """Yield what is behind a route of a router."""
     if target is None:
         return
-    if isinstance(target, type):
+    if isinstance(target, type) and hasattr(target, "as_asgi"):
         yield replace(reached, consumer=target, is_class=True)
         return
     found = list(_walk(target, reached))
     yield from found
     *_, innermost = _unwrap(target)
-    is_router = any(_get(innermost, each) is not None for each in _ROUTER_ATTRIBUTES)
+    is_router = isinstance(innermost, ProtocolTypeRouter | URLRouter)
     if not found and not is_router:
         consumer = innermost if hasattr(innermost, "__qualname__") else type(innermost)
         yield replace(reached, consumer=consumer)

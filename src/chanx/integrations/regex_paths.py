@@ -33,10 +33,12 @@ What a group matched before stands in texts as ``{name}``.
 def find_problem(regex: str, make_text: Callable[[str], str | None]) -> str | None:
     """Return why the path of ``read_regex`` does not stand for the whole route, or None.
 
-    ``make_text`` makes a text that an expression matches, if it can. The expression must be one
-    that Django takes.
+    ``make_text`` makes a text that an expression matches, if it can.
     """
-    compiled = re.compile(regex)
+    try:
+        compiled = re.compile(regex)
+    except re.error as error:
+        return f"it is no regular expression ({error}), so that nobody can connect: correct it"
     pieces = list(read_regex(regex))
     shown = {name for name, _ in pieces if name}
     inside = {name for _, text in pieces for name in _INNER_NAME.findall(text)}

@@ -157,14 +157,14 @@ class _Maker:
         )
         self._rows: dict[tuple[str, bool], tuple[Row, ...]] = {}
         counts = Counter(map(_get_key, own)) if len(own) > _MANY else {}
-        self._is_shared = {key for key, count in counts.items() if count > 1}
+        self._shared_keys = {key for key, count in counts.items() if count > 1}
         self._once: dict[_Key, MessageSection] = {}
 
     def make(self) -> Reference:
         """Return the page's content."""
         for message in _list_messages(self._description.endpoints):
             key = _get_key(message)
-            if (message.source == "chanx" or key in self._is_shared) and key not in self._once:
+            if (message.source == "chanx" or key in self._shared_keys) and key not in self._once:
                 self._once[key] = self._make_message(message, "message")
         endpoints = tuple(map(self._make_endpoint, self._description.endpoints))
         once = sorted(self._once.values(), key=lambda each: each.way != "send")

@@ -27,7 +27,7 @@ export class Address {
     const { query, subprotocols, parameters } = this.settings;
     this.secrets.add(this.view.auth.token.value.trim());
     for (const [name, value] of [...query, ...Object.entries(parameters)]) {
-      if (isSecretName(name)) this.secrets.add(value);
+      if (isSecretName(name) || this.secrets.names.has(name)) this.secrets.add(value);
     }
     if (!mayKeepSubprotocols(subprotocols)) {
       for (const each of subprotocols.split(",")) if (!isSecretName(each)) this.secrets.add(each.trim());

@@ -21,7 +21,6 @@ import { makeValidator, parseJson, writeJson } from "./schema.js";
  */
 
 const SEND_KEY = /mac|iphone|ipad/i.test(navigator.userAgent) ? "⌘↵" : "Ctrl ↵";
-/** Of the problems of a message, this many are read out. */
 
 export class Composer {
   sendButton = h(

@@ -2,17 +2,17 @@
 
 import { showsToken } from "./credentials.js";
 import { isSecretName } from "./endpoints.js";
-import { RawJson, isObject, parseJson, put, writeJson } from "./schema_json.js";
-import { isSecret } from "./schema_shape.js";
+import { isObject, parseJson, put, writeJson } from "./schema_json.js";
+import { isNumeric, isSecret } from "./schema_shape.js";
 import { MASK } from "./secrets.js";
 
 /**
  * Returns the names of all properties that schemas say are secret.
  *
- * @param {any} schemas
+ * @param {any} definitions
  * @returns {Set<string>}
  */
-export function findSecretNames(schemas) {
+export function findSecretNames(definitions) {
   /** @type {Set<string>} */
   const names = new Set();
   /**
@@ -22,13 +22,14 @@ export function findSecretNames(schemas) {
   const look = (schema, name) => {
     if (Array.isArray(schema)) for (const each of schema) look(each, name);
     if (!isObject(schema)) return;
-    if (name !== null && isSecret(schema)) names.add(name);
+    const target = definitions?.[String(schema.$ref).replace("#/$defs/", "")];
+    if (name !== null && (isSecret(schema) || (isObject(target) && isSecret(target)))) names.add(name);
     for (const [key, each] of Object.entries(schema)) {
       if (key !== "properties") look(each, name);
       else if (isObject(each)) for (const [inner, property] of Object.entries(each)) look(property, inner);
     }
   };
-  look(schemas, null);
+  look(definitions, null);
   return names;
 }
 
@@ -75,13 +76,12 @@ export function maskSecretFields(text, names) {
  *
  * @param {any} value
  * @param {(key: string) => boolean} isSecretKey
- * @param {(value: string | number | RawJson) => unknown} change
+ * @param {(value: any) => unknown} change
  * @param {boolean} [isInside]
  * @returns {any}
  */
 function replace(value, isSecretKey, change, isInside = false) {
-  const isPlain = typeof value === "string" || typeof value === "number" || value instanceof RawJson;
-  if (isPlain) return isInside ? change(value) : value;
+  if (typeof value === "string" || isNumeric(value)) return isInside ? change(value) : value;
   if (Array.isArray(value)) return value.map((each) => replace(each, isSecretKey, change, isInside));
   if (!isObject(value)) return value;
   const made = {};

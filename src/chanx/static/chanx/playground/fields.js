@@ -184,7 +184,9 @@ export class Slot {
       group.classList.toggle("form-tooled", tools.length > 1);
       this.element.replaceChildren(group);
     } else {
-      const name = options.head ?? h("label", { class: "form-name", for: this.id }, options.label);
+      // What is constant has no control that a label could lead to.
+      const own = field.control ? h("label", { class: "form-name", for: this.id }, options.label) : h("span", { class: "form-name" }, options.label);
+      const name = options.head ?? own;
       if (options.head) field.control?.setAttribute("aria-label", options.label);
       const head = h("div", { class: options.head ? "form-head form-row" : "form-head" }, name, field.isInline && field.element, note, bar);
       this.element.replaceChildren(head, this.help);

@@ -29,7 +29,8 @@ class Playground {
   constructor(data) {
     this.data = data;
     this.secrets = new Secrets();
-    this.secrets.names = findSecretNames(data.definitions);
+    const queries = data.endpoints.map((each) => each.query ?? {});
+    this.secrets.names = new Set([data.definitions, ...queries].flatMap((each) => [...findSecretNames(each)]));
     /** @type {Panel[]} */
     this.panels = [];
     this.place = byId("connections");

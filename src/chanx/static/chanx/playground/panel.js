@@ -260,7 +260,9 @@ export class Panel {
     const result = readAuth(text, this.secrets);
     if (!result) return;
     const wasGood = this.auth?.status === 200;
-    if ([401, 408].includes(result.status) && this.settings.auth === "session" && isTaken(this.view.endpoint, "session")) {
+    const isHere = new URL(this.data.server).host === location.host; // where the cookies go
+    const isOver = isHere && [401, 408].includes(result.status) && this.settings.auth === "session";
+    if (isOver && isTaken(this.view.endpoint, "session")) {
       // Somebody was logged in when the page was made, and is no more.
       this.data.user = null;
       this.view.auth.explain();

@@ -154,6 +154,7 @@ export function isEqual(one, other) {
  * @param {string} text
  */
 export function readData(text) {
+  if (!/\d{16}/.test(text)) return JSON.parse(text);
   const found = parseJson(text, readPlainNumber);
   if ("problem" in found) throw new SyntaxError(found.problem.text);
   return found.value;

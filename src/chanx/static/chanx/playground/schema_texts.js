@@ -57,7 +57,7 @@ function isDivided(body) {
  * @param {string} pattern
  * @returns {RegExp | null}
  */
-export function compilePattern(pattern) {
+function compilePattern(pattern) {
   let found = compiled.get(pattern);
   if (found === undefined) {
     try {

@@ -137,7 +137,7 @@ function toTexts(value) {
 export function withoutSecrets(settings, secrets) {
   const { parameters, query, drafts } = settings;
   const isKept = (/** @type {[string, string]} */ [name, value]) =>
-    !isSecretName(name) && !secrets.areIn(value);
+    !isSecretName(name) && !secrets.names.has(name) && !secrets.areIn(value);
   return {
     ...settings,
     parameters: Object.fromEntries(Object.entries(parameters).filter(isKept)),
