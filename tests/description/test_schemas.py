@@ -512,15 +512,12 @@ def test_tags_of_unions_within_unions_are_required() -> None:
 
 
 def test_translated_texts_are_texts() -> None:
+    said: Any = gettext_lazy("What is said")  # as Django's own fields take them
+    note: Any = gettext_lazy("A note")
+
     class TranslatedMessage(BaseMessage):
         action: Literal["translated"] = "translated"
-        payload: Annotated[
-            str,
-            Field(
-                description=gettext_lazy("What is said"),
-                json_schema_extra={"x-note": gettext_lazy("A note")},
-            ),
-        ]
+        payload: Annotated[str, Field(description=said, json_schema_extra={"x-note": note})]
 
     schemas = make_schemas([(TranslatedMessage, "validation")], PLAIN)
     field = schemas.definitions["TranslatedMessage"]["properties"]["payload"]
