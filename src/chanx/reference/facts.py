@@ -132,7 +132,7 @@ def get_facts(schema: Schema, *, with_default: bool = True) -> tuple[Fact, ...]:
     for low, high, one, many in _BOUNDS:
         if text := _name_bounds(schema.get(low), schema.get(high), one, many):
             found.append(Fact(text))
-    found += [Fact(label, (write_value(schema[key]),)) for key, label in _LIMITS if key in schema]
+    found += [Fact(label, (_write_limit(schema[key]),)) for key, label in _LIMITS if key in schema]
     if isinstance(schema.get("pattern"), str):
         found.append(Fact("matches", (schema["pattern"],)))
     for key, label in (("contentEncoding", "encoded as"), ("contentMediaType", "holds")):
@@ -156,6 +156,12 @@ def _name_bounds(low: Any, high: Any, one: str, many: str) -> str:
     if low:
         return f"at least {low} {one if low == 1 else many}"
     return f"at most {high} {one if high == 1 else many}" if high is not None else ""
+
+
+def _write_limit(value: Any) -> str:
+    # 1.0 and 1 are one number in JSON Schema; versions of Pydantic differ in what they write.
+    is_whole = isinstance(value, float) and value.is_integer()
+    return write_value(int(value) if is_whole else value)
 
 
 def write_value(value: Any) -> str:
