@@ -27,6 +27,7 @@ from tests.description.site import (
     describe_routes,
 )
 from tests.node_tools import ROOT
+from tests.python import run_python
 
 pytestmark = pytest.mark.usefixtures("site_settings")
 
@@ -369,22 +370,7 @@ def test_same_code_same_bytes_in_another_process(tmp_path: Path) -> None:
         "override_settings(ASGI_APPLICATION='tests.description.site.application').enable();"
         "call_command('asyncapi', stderr=open('/dev/null', 'w'))"
     )
-    texts = set()
-    for seed in ("1", "2"):
-        result = subprocess.run(
-            [sys.executable, "-c", script],
-            cwd=ROOT,
-            env={
-                **os.environ,
-                "PYTHONHASHSEED": seed,
-                "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}",
-                "DJANGO_SETTINGS_MODULE": "tests.settings",
-            },
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        texts.add(result.stdout)
+    texts = {run_python("-c", script, seed=seed) for seed in ("1", "2")}
     (text,) = texts
     assert json.loads(text) == make_site_document()
 

@@ -1,11 +1,7 @@
 """Messages described: of any type, in both directions, with any names on the wire."""
 
 import json
-import os
-import subprocess
-import sys
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -20,8 +16,7 @@ from chanx.engine.aliases import KeyNames
 from chanx.engine.codec import Decoder
 from chanx.messages.base import BaseIncomingMessage, BaseMessage
 from tests.description.strategies import types
-
-ROOT = Path(__file__).parents[2]
+from tests.python import run_python
 
 # Its types do not allow what is known at run time only.
 MAKE: Any = create_model
@@ -170,20 +165,7 @@ def test_first_paragraph_is_the_summary(text: str | None, parts: tuple[str, str]
 
 def describe_varying(seed: str) -> str:
     """Return what another process says of messages that it may see in another order."""
-    result = subprocess.run(
-        [sys.executable, "-m", "tests.description.varying"],
-        cwd=ROOT,
-        env={
-            **os.environ,
-            "PYTHONHASHSEED": seed,
-            "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}",
-            "DJANGO_SETTINGS_MODULE": "tests.settings",
-        },
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return result.stdout
+    return run_python("-m", "tests.description.varying", seed=seed)
 
 
 def test_nothing_of_a_process_is_in_what_it_describes() -> None:

@@ -221,16 +221,21 @@ def mark_label_text_secret(route: Any) -> None:
     route.fulfill(response=response, body=response.text().replace(plain, secret))
 
 
-def test_what_a_schema_calls_secret_is_neither_kept_nor_logged(
-    url: str, open_page: OpenPage
-) -> None:
+def open_secret(url: str, open_page: OpenPage) -> tuple[Card, Any]:
+    """Return a card with a secret field, before a server that sends all back; and the field."""
     page = open_page(url)
-
     page.route("**/websocket/**", mark_label_text_secret)
     page.route_web_socket("**", lambda socket: socket.on_message(socket.send))
     page.goto(url + BY_NAME)
     card = Card(page)
-    field = card.root.get_by_label("label_text", exact=True)
+    return card, card.root.get_by_label("label_text", exact=True)
+
+
+def test_what_a_schema_calls_secret_is_neither_kept_nor_logged(
+    url: str, open_page: OpenPage
+) -> None:
+    card, field = open_secret(url, open_page)
+    page = card.root.page
     assert field.get_attribute("type") == "password"
     field.fill("of-mine-0123")
     card.root.get_by_text("kept without its secrets").wait_for()
@@ -250,17 +255,13 @@ def test_what_a_schema_calls_secret_is_neither_kept_nor_logged(
 def test_example_of_a_secret_is_none_and_a_short_one_is_masked_in_its_place(
     url: str, open_page: OpenPage
 ) -> None:
-    page = open_page(url)
-    page.route("**/websocket/**", mark_label_text_secret)
-    page.route_web_socket("**", lambda socket: socket.on_message(socket.send))
-    page.goto(url + BY_NAME)
-    card = Card(page)
-    example = card.root.get_by_label("label_text", exact=True).input_value()
+    card, field = open_secret(url, open_page)
+    example = field.input_value()
     card.click("Connect")
     card.click("Send")
     card.wait_for_frame("sent", "•••")
     card.wait_for_frame("received", example)
-    card.root.get_by_label("label_text", exact=True).fill("1234")
+    field.fill("1234")
     card.click("Send")
     card.wait_for_frame("received", "1234")
     assert "1234" not in card.root.locator(".frame.sent").last.inner_text()

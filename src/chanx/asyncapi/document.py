@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
-from chanx.description.endpoints import Description, Endpoint, Parameter, describe_site
+from chanx.description.endpoints import PLACEHOLDER, Description, Endpoint, Parameter, describe_site
 from chanx.description.messages import MessageDescription
 from chanx.description.names import find_free_name
 from chanx.description.schemas import DEFINITIONS, change_schema
@@ -26,7 +26,6 @@ __all__ = ["SPECIFICATION_VERSION", "make_document", "make_site_document"]
 
 SPECIFICATION_VERSION: Final = "3.0.0"
 _SCHEMAS: Final = "#/components/schemas/"
-_PLACEHOLDER: Final = re.compile(r"{([^{}]*)}")
 
 Document = dict[str, Any]
 
@@ -295,7 +294,7 @@ def _make_address(endpoint: Endpoint) -> tuple[str, Document]:
     """Return the path with the keys of its parameters, and their Parameter Objects."""
     ids = _make_ids(parameter.name for parameter in endpoint.parameters)
     # In one go: a key may be another parameter's name.
-    address = _PLACEHOLDER.sub(lambda match: f"{{{ids[match[1]]}}}", endpoint.path)
+    address = PLACEHOLDER.sub(lambda match: f"{{{ids[match[1]]}}}", endpoint.path)
     return address, {ids[each.name]: _make_parameter(each) for each in endpoint.parameters}
 
 

@@ -51,6 +51,7 @@ from chanx.messages.outgoing import (
 from chanx.settings import chanx_settings
 
 __all__ = [
+    "PLACEHOLDER",
     "Description",
     "Endpoint",
     "Parameter",
@@ -58,7 +59,8 @@ __all__ = [
     "describe_site",
 ]
 
-_PLACEHOLDER: Final = re.compile(r"{([^{}]*)}")
+PLACEHOLDER: Final = re.compile(r"{([^{}]*)}")
+"""A parameter in a path, by its name."""
 _UUID: Final = str(uuid.UUID(int=0x5F0C4F8E3D0A4B6E9D550A1B2C3D4E5F))
 
 
@@ -358,7 +360,7 @@ def _describe_path(route: Route) -> tuple[str, tuple[Parameter, ...]]:
         return match[0]
 
     # What is left over stands in a part of a regular expression that need not be there.
-    return _PLACEHOLDER.sub(look_up, route.path), tuple(described.values())
+    return PLACEHOLDER.sub(look_up, route.path), tuple(described.values())
 
 
 def _describe_parameter(parameter: PathParameter) -> Parameter:

@@ -68,7 +68,7 @@ def find_bad_settings(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         elif name in _CHOICES:
             for problem in find_bad_names(value, _CHOICES[name]):
                 yield name, problem
-        elif name == "LOG_IGNORED_ACTIONS" and isinstance(value, str):
+        elif isinstance(default, list) and isinstance(value, str) and name not in DOCUMENTATION:
             yield name, f"is {value!r}, but must be a list"
         elif name.lower() in (*CLASS_LIMITS, *PROCESS_LIMITS):
             for _, problem in find_bad_limits({name.lower(): value}):
