@@ -58,7 +58,7 @@ def live(start: StartServer) -> Iterator[Server]:
     """The live site on each server; nothing that happens there may leave a traceback."""
     with start(LIVE_APPLICATION, environment=LIVE_ENVIRONMENT) as server:
         yield server
-    assert server.tracebacks == 0, server.output
+    server.check_tracebacks()
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ def auth_site(
     """The site with users on uvicorn, for a module; nothing there may leave a traceback."""
     with auth.serve(auth_database, tmp_path_factory.mktemp("auth-site")) as site:
         yield site
-    assert site.server.tracebacks == 0, site.server.output
+    site.server.check_tracebacks()
 
 
 def add_to_path(folder: Path) -> str:

@@ -88,9 +88,13 @@ class Process:
             return "".join(self._lines)
 
     @property
-    def tracebacks(self) -> int:
-        """The number of tracebacks in the output."""
-        return self.output.count("Traceback (most recent call last)")
+    def tracebacks(self) -> list[str]:
+        """The tracebacks in the output, each with the line before it."""
+        return _TRACEBACK.findall(self.output)
+
+    def check_tracebacks(self) -> None:
+        """Fail if there is one, and show it alone: the whole output may be cut where it is long."""
+        assert not self.tracebacks, "\n\n".join(self.tracebacks)
 
     def wait_for(self, pattern: str) -> re.Match[str]:
         """Return the first match in the output, once there is one. Fails if the process ends."""
@@ -273,6 +277,10 @@ class RedisServer(Process):
         self.wait()
         return False
 
+
+_TRACEBACK: Final = re.compile(
+    r"(?:^.*\n)?^.*Traceback \(most recent call last\).*(?:\n[ \t].*)*(?:\n.+)?", re.MULTILINE
+)
 
 _PORTS_TRIED: Final = 10
 

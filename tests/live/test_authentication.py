@@ -294,4 +294,4 @@ async def test_server_without_denial_responses_says_403(
         # The default is to accept, say why, and close.
         refusal = await get_refusal(site.server, "/ws/token/")
         assert summarise(refusal) == (401, NOT_PROVIDED, 4401)
-    assert site.server.tracebacks == 0, site.server.output
+    site.server.check_tracebacks()

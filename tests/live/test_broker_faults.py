@@ -288,7 +288,7 @@ async def test_slow_redis_is_no_outage(
                     assert (await get_answer(member, "numbered"))["payload"] == 7
                 await check_alive(*members)
             assert find_lines(server, FAILED) == []
-            assert server.tracebacks == 0
+            server.check_tracebacks()
 
 
 @asynccontextmanager
@@ -395,7 +395,7 @@ async def test_events_that_nobody_understands_cost_no_connection(site: Site) -> 
         assert 4 <= len(reasons) <= len(HOSTILE) - 1
         assert "hush" not in server.output
         assert find_lines(server, FAILED) == []
-        assert server.tracebacks == 0
+        server.check_tracebacks()
 
 
 async def write_garbage(site: Site) -> None:

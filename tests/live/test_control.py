@@ -31,7 +31,7 @@ class Site:
         command = [sys.executable, "-m", "django", *arguments]
         with Process(command, environment=self.environment) as process:
             assert await asyncio.to_thread(process.wait) == code, process.output
-        assert process.tracebacks == 0, process.output
+        process.check_tracebacks()
         return process.output
 
 
@@ -49,7 +49,7 @@ def site(request: pytest.FixtureRequest, redis_server: RedisServer) -> Iterator[
     ):
         yield Site((first, second), environment)
     for server in (first, second):
-        assert server.tracebacks == 0, server.output
+        server.check_tracebacks()
 
 
 @pytest.fixture

@@ -156,7 +156,7 @@ async def test_queries_of_one_connection_delay_nobody_on_the_same_lane(
             await busy.close()
             await watcher.wait("disconnected", 1, "busy")
             assert (await query(other))["after"] < 100
-    assert server.tracebacks == 0, server.output
+    server.check_tracebacks()
 
 
 @pytest.fixture
@@ -192,7 +192,7 @@ async def test_database_has_a_connection_per_lane(database: Database) -> None:
     # Each on its own lane, all of the time.
     assert all(len(set(names)) == 1 and len(names) == 2 for names in threads)
     assert max(counts) == counts[-1] == 4
-    assert server.tracebacks == 0, server.output
+    server.check_tracebacks()
 
 
 async def test_database_has_no_connection_after_use(database: Database) -> None:
@@ -204,7 +204,7 @@ async def test_database_has_no_connection_after_use(database: Database) -> None:
                     *(query(each, way=WAYS[n % 3], count=9) for n, each in enumerate(clients))
                 )
                 await wait_until_closed(database, server)
-    assert server.tracebacks == 0, server.output
+    server.check_tracebacks()
 
 
 async def test_connection_that_middleware_opened_is_one_more_and_closed_as_well(
@@ -219,7 +219,7 @@ async def test_connection_that_middleware_opened_is_one_more_and_closed_as_well(
             }
             assert await asyncio.to_thread(database.count, server) <= 3
             await wait_until_closed(database, server)
-    assert server.tracebacks == 0, server.output
+    server.check_tracebacks()
 
 
 async def test_connection_is_kept_for_as_long_as_conn_max_age_says(database: Database) -> None:

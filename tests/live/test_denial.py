@@ -35,7 +35,7 @@ async def test_refusals_before_accept(start: StartServer) -> None:
     lines = find_lines(server, "Refused a connection")
     assert [line["reason"] for line in lines] == ["origin", "authentication"]
     assert lines[1]["status"] == 401
-    assert server.tracebacks == 0, server.output
+    server.check_tracebacks()
     assert "without completing handshake" not in server.output
     if start is start_daphne:  # it has no denial responses
         assert [status for status, _ in refusals] == [403, 403]

@@ -15,7 +15,7 @@ def _no_traceback(guide: Guide) -> Iterator[None]:
     """Nothing that happens here may leave a traceback in the server's output."""
     yield
     guide.server.stop()
-    assert guide.server.tracebacks == 0, guide.server.output
+    guide.server.check_tracebacks()
 
 
 def cookie(guide: Guide) -> dict[str, str]:

@@ -137,7 +137,7 @@ async def test_every_host_is_allowed_and_not_every_origin(
             with_origin: Headers = [*headers, host, ("Origin", origin)]
             answer = await send_handshake(site.server, "/ws/session/", with_origin)
             assert answer.status == status, origin
-    assert site.server.tracebacks == 0, site.server.output
+    site.server.check_tracebacks()
 
 
 async def test_setting_and_log(auth_database: Path, tmp_path: Path) -> None:
@@ -155,4 +155,4 @@ async def test_setting_and_log(auth_database: Path, tmp_path: Path) -> None:
     assert line["origin"] == "https://evil.test"
     assert line["setting"] == "ALLOWED_ORIGINS"
     assert line["path"] == "/ws/session/"
-    assert site.server.tracebacks == 0, site.server.output
+    site.server.check_tracebacks()

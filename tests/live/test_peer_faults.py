@@ -134,7 +134,7 @@ def server(environment: dict[str, str], many_files: None) -> Iterator[Server]:
     """The site; nothing that happens there may leave a traceback."""
     with start_uvicorn(APPLICATION, environment=environment) as server:
         yield server
-    assert server.tracebacks == 0, server.output
+    server.check_tracebacks()
 
 
 async def send_big(client: Client, frame: str) -> int:
@@ -188,7 +188,7 @@ async def test_big_messages_take_no_memory_if_the_server_has_a_limit(
     # 1006 when the reset that follows overtakes the close frame.
     assert set(codes) <= {1006, 1009}
     assert after - before < MEMORY_BOUND
-    assert server.tracebacks == 0, server.output
+    server.check_tracebacks()
 
 
 async def test_ping_beside_a_handler_that_is_busy(server: Server) -> None:

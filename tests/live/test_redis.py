@@ -64,7 +64,7 @@ def pair(request: pytest.FixtureRequest, redis_server: RedisServer) -> Iterator[
     ):
         yield Pair(request.param, first, second, client, environment)
     for server in (first, second):
-        assert server.tracebacks == 0, server.output
+        server.check_tracebacks()
 
 
 async def test_burst_reaches_the_members_of_the_other_process_in_order(pair: Pair) -> None:

@@ -44,7 +44,7 @@ class Pair:
         command = [sys.executable, "-c", script, *arguments]
         with Process(command, environment=self.environment) as process:
             assert await asyncio.to_thread(process.wait) == 0, process.output
-        assert process.tracebacks == 0, process.output
+        process.check_tracebacks()
         return process.output
 
 
@@ -78,7 +78,7 @@ def pair(
             },
         )
     for site in (first, second):
-        assert site.server.tracebacks == 0, site.server.output
+        site.server.check_tracebacks()
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ async def test_many_connections_end_soon_after_sigterm(start: StartServer) -> No
         exited = time.monotonic() - begin
     codes = Counter(code for _, code in ends)
     print(f"closed after {closed:.2f} s, exited after {exited:.2f} s: {codes}")  # noqa: T201 - measured
-    assert server.tracebacks == 0, server.output
+    server.check_tracebacks()
     assert all(messages == [] for messages, _ in ends)
     assert exited < LIMIT
     if start is start_granian:
@@ -88,7 +88,7 @@ async def test_handlers_have_their_grace_time_at_sigterm(start: StartServer) -> 
             for client in clients:
                 await client.receive_until_closed()
         await asyncio.to_thread(server.wait)
-    assert server.tracebacks == 0, server.output
+    server.check_tracebacks()
     assert len(find_lines(server, "Finished after the close")) == 5
 
 
@@ -101,7 +101,7 @@ async def test_second_sigterm_goes_to_the_server_at_once() -> None:
             server.send_signal(signal.SIGTERM)
             await asyncio.to_thread(server.wait)
             silent.websocket.transport.resume_reading()
-    assert server.tracebacks == 0, server.output
+    server.check_tracebacks()
     assert find_lines(server, "Drained") == []
 
 

@@ -51,7 +51,7 @@ async def test_member_that_does_not_read_is_closed_and_holds_nobody_up(uvicorn: 
     [line] = [
         line for line in find_lines(uvicorn, "Disconnecting websocket") if line["code"] == 1013
     ]
-    assert uvicorn.tracebacks == 0, uvicorn.output
+    uvicorn.check_tracebacks()
 
 
 async def wait_until_stalled(watcher: Control) -> int:
@@ -88,7 +88,7 @@ async def test_unread_replies_stop_the_reading_and_take_no_memory(uvicorn: Serve
         after = (await watcher.report())["peak_memory"]
     uvicorn.stop()
     assert after - before < MEMORY_BOUND
-    assert uvicorn.tracebacks == 0, uvicorn.output
+    uvicorn.check_tracebacks()
 
 
 async def test_frames_behind_a_busy_handler_wait_at_the_client(uvicorn: Server) -> None:
@@ -112,4 +112,4 @@ async def test_frames_behind_a_busy_handler_wait_at_the_client(uvicorn: Server) 
         after = (await watcher.report())["peak_memory"]
     uvicorn.stop()
     assert after - before < MEMORY_BOUND
-    assert uvicorn.tracebacks == 0, uvicorn.output
+    uvicorn.check_tracebacks()
