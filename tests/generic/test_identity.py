@@ -518,6 +518,19 @@ async def test_answer_about_an_earlier_token_decides_nothing(desk: Desk, connect
     assert (await client.receive_json_from())["action"] == "pong"
 
 
+async def test_nobody_is_asked_about_who_is_gone_before_the_question_is_put(
+    desk: Desk, connect: Connect, logs: list[Any]
+) -> None:
+    client = await connect(make(desk).as_asgi())
+    # In one turn of the event loop: the task of the re-check has not begun.
+    announce([get_user_subject(7)])
+    act_here("disconnect", {"users": ["7"], "code": 4009, "reason": "Bye, Ann"})
+    assert (await client.receive_output(PATIENCE))["code"] == 4009
+    assert not select(logs, "Re-check failed with unexpected error")
+    assert desk.asked == []
+    assert len(get_identities().rechecker) == 0
+
+
 async def test_everybody_is_asked_soon_and_only_a_few_at_once(
     desk: Desk, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -87,7 +87,8 @@ class Rechecker:
     async def _run(self, identity: "Identity") -> None:
         generation = identity.generation
         try:
-            result = await self._ask(identity)
+            # The connection may have ended in the turn in which this task was made.
+            result = None if identity.is_stopped else await self._ask(identity)
         finally:
             del self._running[identity]
             again = self._again.pop(identity, None)
