@@ -189,6 +189,19 @@ async def test_error_reaches_its_caller_only(lanes: Lanes) -> None:
     assert await working == "chanx-database-1"
 
 
+async def test_call_is_counted_by_the_time_its_result_is_known(lanes: Lanes) -> None:
+    member, gate = Member(lanes), Gate()
+    assert member.seat
+    counts: list[int] = []
+    future = member.seat.lane.submit(gate.wait)
+    await gate.entered()
+    # In the lane's thread, and at the moment in which others are told.
+    future.add_done_callback(lambda _: counts.append(lanes.report()[0]["calls"]))
+    gate.open()
+    await asyncio.wait_for(asyncio.wrap_future(future), DEADLINE)
+    assert counts == [1]
+
+
 async def test_calls_from_elsewhere_have_a_turn_of_their_own(lanes: Lanes) -> None:
     """A context that carries the lane and not the seat, as somebody may make."""
     member = Member(lanes)

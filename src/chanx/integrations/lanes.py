@@ -117,7 +117,7 @@ class Lane(Executor):
         self.members = 0
         """Live WebSocket connections on this lane."""
         self.calls = 0
-        """Calls that were made on it."""
+        """Calls that have come to it. Counted then, as who has a call's result may look at once."""
         self.broken = 0
         """Calls after which a database connection was found to be unusable or suspect."""
         # asgiref forgets the lane when nobody holds the context any more. So the lane does not.
@@ -162,6 +162,7 @@ class Lane(Executor):
                 seat.jobs = deque()
                 self._turns.append(seat)
             seat.jobs.append(_Job(partial(fn, *args, **kwargs), future))
+            self.calls += 1
             if self._thread is None:
                 # A daemon, because the interpreter joins other threads before it would tell us of
                 # its end; stop() is called then.
@@ -215,7 +216,6 @@ class Lane(Executor):
                 self._turns.append(seat)
             else:
                 seat.jobs = None
-        self.calls += 1
         now = time.monotonic()
         if any(each.errors_occurred for each in database_connections.all(initialized_only=True)):
             self.broken += 1
