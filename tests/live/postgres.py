@@ -5,7 +5,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -15,7 +14,7 @@ from typing import Any, Final, Self
 
 import psycopg
 
-from tests.live.processes import DEADLINE, Process
+from tests.live.processes import DEADLINE, Process, find_free_port
 
 __all__ = ["Postgres", "find_programs"]
 
@@ -101,7 +100,7 @@ class Postgres:
     def start(self) -> None:
         """Start it, on the port that it had before, if it had one."""
         output = ""
-        for port in [self.port] if self.port else (_find_free_port() for _ in range(_PORTS_TRIED)):
+        for port in [self.port] if self.port else (find_free_port() for _ in range(_PORTS_TRIED)):
             process = self._run("postgres", *self._get_options(port))
             found = process.wait_for("ready to accept connections|could not create any TCP/IP")
             if "ready" in found[0]:
@@ -172,9 +171,3 @@ def _get_other_user() -> pwd.struct_passwd:
         except KeyError:
             continue
     raise RuntimeError("PostgreSQL does not run as root, and there is no user to run it as")
-
-
-def _find_free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port

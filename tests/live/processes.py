@@ -1,7 +1,9 @@
 """Processes that a test starts, waits for, and stops."""
 
+import asyncio
 import os
 import re
+import secrets
 import signal
 import socket
 import subprocess
@@ -20,10 +22,12 @@ __all__ = [
     "Process",
     "RedisServer",
     "Server",
+    "find_free_port",
     "start_daphne",
     "start_granian",
     "start_hypercorn",
     "start_uvicorn",
+    "wait_until_joined",
 ]
 
 ROOT = Path(__file__).parents[2]
@@ -222,7 +226,7 @@ def start_granian(
 ) -> Server:
     """Start granian, which names the port that it was told; so it is told a free one."""
     arguments = ["granian", application, "--interface", "asginl", "--host", "127.0.0.1"]
-    arguments += ["--port", str(_find_free_port()), "--working-dir", str(cwd), *options]
+    arguments += ["--port", str(find_free_port()), "--working-dir", str(cwd), *options]
     announcement = r"Listening at: http://127\.0\.0\.1:(\d+)"
     server = Server(arguments, announcement, cwd=cwd, environment=environment)
     try:
@@ -242,7 +246,7 @@ class RedisServer(Process):
         # Redis cannot choose a port by itself; between finding one and using it somebody else may
         # take it, so the one that lost tries the next.
         for _ in range(_PORTS_TRIED):
-            self.port = _find_free_port()
+            self.port = find_free_port()
             if self._start():
                 return
         raise RuntimeError(f"No free port for Redis:\n{self.output}")
@@ -278,16 +282,38 @@ class RedisServer(Process):
         return False
 
 
+async def wait_until_joined(environment: Mapping[str, str]) -> None:
+    """Wait until two processes of a site can be told something: ask until both answer."""
+    command = [sys.executable, "-m", "django", "chanx_stats", "--json"]
+    async with asyncio.timeout(DEADLINE):
+        while True:
+            with Process(command, environment=environment) as process:
+                await asyncio.to_thread(process.wait)
+            if process.output.count('"pid"') >= 2:
+                return
+
+
 _TRACEBACK: Final = re.compile(
     r"(?:^.*\n)?^.*Traceback \(most recent call last\).*(?:\n[ \t].*)*(?:\n.+)?", re.MULTILINE
 )
 
 _PORTS_TRIED: Final = 10
 
+_PORTS: Final = range(20_000, 30_000)
+
 _PAUSE: Final = 0.05
 
 
-def _find_free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
+def find_free_port() -> int:
+    """Return a port that the system gives to no connection by itself, as it does with higher ones.
+
+    Otherwise a client may get it before the server does; also a client that looks for the server
+    itself, while that is away, and then is connected to itself and keeps the port.
+    """
+    while True:
+        port = secrets.choice(_PORTS)
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            continue
         return port
