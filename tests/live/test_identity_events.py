@@ -1,6 +1,8 @@
-"""An identity ends at once, on what Django tells, and when somebody ends it."""
+"""An identity ends at once, on what Django tells, and when somebody ends it.
 
-import time
+No other look at it is due for minutes, and the clients wait less: so it is what was told that ends
+it. How soon, test_revocation.py measures.
+"""
 
 import pytest
 
@@ -9,6 +11,7 @@ from tests.live.auth import (
     User,
     check_ended,
     check_lives,
+    get_rechecks,
     make_jwt,
     wait_for_end,
     wait_for_rechecks,
@@ -16,10 +19,6 @@ from tests.live.auth import (
     with_token,
 )
 from tests.live.clients import Client, connect
-
-SOON = 5.0
-"""Seconds. A second is what is promised; the machine of a test may be busy, and no other look is
-due for minutes."""
 
 
 async def end_by(site: AuthSite, way: str, user: User, headers: dict[str, str]) -> None:
@@ -45,7 +44,7 @@ async def end_by(site: AuthSite, way: str, user: User, headers: dict[str, str]) 
 @pytest.mark.parametrize(
     "way", ["logout", "flush", "session deleted", "password", "deactivated", "deleted"]
 )
-async def test_session_ends_and_its_connections_within_a_second(
+async def test_session_ends_and_its_connections_at_once(
     auth_site: AuthSite, stack: str, way: str
 ) -> None:
     user, other = await auth_site.make_user(), await auth_site.make_user()
@@ -57,25 +56,17 @@ async def test_session_ends_and_its_connections_within_a_second(
         connect(auth_site.server, f"/{stack}/session/", others) as bystander,
     ):
         await end_by(auth_site, way, user, headers)
-        begun = time.monotonic()
-        ends = [await wait_for_end(client) for client in (first, second)]
-        assert time.monotonic() - begun < SOON
-        for ended in ends:
-            check_ended(ended, 403)
+        for client in (first, second):
+            check_ended(await wait_for_end(client), 403)
         await check_lives(bystander, other)
 
 
 @pytest.mark.parametrize("way", ["deactivated", "deleted", "token deleted"])
-async def test_token_ends_and_its_connections_within_a_second(
-    auth_site: AuthSite, way: str
-) -> None:
+async def test_token_ends_and_its_connections_at_once(auth_site: AuthSite, way: str) -> None:
     user = await auth_site.make_user()
     async with connect(auth_site.server, "/ws/token/", with_token(user.token)) as client:
         await end_by(auth_site, way, user, {})
-        begun = time.monotonic()
-        ended = await wait_for_end(client)
-        assert time.monotonic() - begun < SOON
-    check_ended(ended, 401)
+        check_ended(await wait_for_end(client), 401)
 
 
 @pytest.mark.parametrize("way", ["deactivated", "deleted"])
@@ -92,8 +83,9 @@ async def test_token_of_a_first_message_is_the_one_that_is_looked_at(auth_site: 
     client = await Client.open(auth_site.server, "/ws/message/")
     answer = await client.ask("authenticate", {"token": make_jwt(user)})
     assert answer["payload"]["status_code"] == 200
+    before = await get_rechecks(auth_site, "passed")
     await auth_site.post("/users/recheck/", email=user.email)
-    await wait_for_rechecks(auth_site, "passed", 0)
+    await wait_for_rechecks(auth_site, "passed", 1, before=before)
     await check_lives(client, user)
     await end_by(auth_site, "deactivated", user, {})
     check_ended(await wait_for_end(client), 401)

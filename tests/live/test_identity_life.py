@@ -6,6 +6,7 @@ import time
 import pytest
 
 from tests.live.auth import (
+    SHORT,
     AuthSite,
     check_ended,
     check_lives,
@@ -15,7 +16,7 @@ from tests.live.auth import (
     with_session,
     with_token,
 )
-from tests.live.clients import connect
+from tests.live.clients import Client, connect
 
 EXPIRED = {"detail": "Token has expired"}
 
@@ -25,9 +26,9 @@ EXPIRED = {"detail": "Token has expired"}
 
 async def test_expired_token_ends_the_connection_at_its_time(auth_site: AuthSite) -> None:
     user = await auth_site.make_user()
-    expiry = time.time() + 3  # long enough for a busy machine to let it in
-    headers = with_token(make_jwt(user, exp=expiry), "Bearer")
     await auth_site.wait_until_idle()
+    expiry = time.time() + SHORT
+    headers = with_token(make_jwt(user, exp=expiry), "Bearer")
     async with connect(auth_site.server, "/ws/jwt/", headers) as client:
         calls_before = await auth_site.count_lane_calls()
         ended = await wait_for_end(client)
@@ -40,18 +41,23 @@ async def test_expired_token_ends_the_connection_at_its_time(auth_site: AuthSite
 
 async def test_fresh_token_keeps_the_connection(auth_site: AuthSite) -> None:
     user = await auth_site.make_user()
-    first, second = make_jwt(user, 3), make_jwt(user, 5)
+    headers = with_token(make_jwt(user, SHORT), "Bearer")
     async with (
-        connect(auth_site.server, "/ws/jwt/", with_token(first, "Bearer")) as renewed,
-        connect(auth_site.server, "/ws/jwt/", with_token(first, "Bearer")) as other,
+        connect(auth_site.server, "/ws/jwt/", headers) as renewed,
+        connect(auth_site.server, "/ws/jwt/", headers) as other,
     ):
-        answer = await renewed.ask("authenticate", {"token": second})
-        assert answer["action"] == "authentication"
-        assert answer["payload"]["status_code"] == 200
+        await renew(renewed, make_jwt(user))
         check_ended(await wait_for_end(other), 401)
         # The first token is over, and this connection is not.
         await check_lives(renewed, user)
+        await renew(renewed, make_jwt(user, SHORT))
         check_ended(await wait_for_end(renewed), 401)
+
+
+async def renew(client: Client, token: str) -> None:
+    answer = await client.ask("authenticate", {"token": token})
+    assert answer["action"] == "authentication"
+    assert answer["payload"]["status_code"] == 200
 
 
 async def test_user_and_request_are_the_new_ones(auth_site: AuthSite) -> None:
@@ -138,7 +144,8 @@ async def test_object_permission_that_is_lost(auth_site: AuthSite) -> None:
 
 async def test_object_that_is_deleted(auth_site: AuthSite) -> None:
     user = await auth_site.make_user()
-    room = await auth_site.make_room(user)
+    # Public: a look that has found the room just before asks nobody for its members after it.
+    room = await auth_site.make_room(user, is_public=True)
     async with connect(
         auth_site.server, f"/ws/often-rooms/{room}/", with_token(user.token)
     ) as client:
