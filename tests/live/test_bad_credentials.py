@@ -288,6 +288,7 @@ async def test_flood_of_wrong_tokens(auth_database: Path, tmp_path: Path, path: 
                 assert (await client.ask("ping"))["action"] == "pong"
             await attackers
         seconds = time.monotonic() - begun
+        await site.wait_until_idle()
         stats = await site.post("/stats/")
         after = read_status(site, "Threads"), read_status(site, "VmRSS")
     assert stats["counters"]["connections_refused"] == {"authentication": 2 * FLOOD}
