@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import time
 import unittest
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -324,6 +325,42 @@ async def test_authentication_that_takes_long_is_a_timeout() -> None:
     with pytest.raises(TimeoutError, match="authentication has not ended"):
         await client.wait_for_auth(max_auth_time=0.01)
     await client.disconnect()
+
+
+def pause_process() -> None:
+    """Keep everything in this process from going on, for longer than the tests below wait."""
+    time.sleep(0.3)
+
+
+async def test_pause_of_the_process_is_no_timeout_of_authentication() -> None:
+    class Consumer(OpenConsumer):
+        async def post_authentication(self) -> None:
+            await is_waited_for.wait()
+            pause_process()
+            await asyncio.sleep(0.01)
+
+    is_waited_for = asyncio.Event()
+    client = WebsocketCommunicator(Consumer.as_asgi(), "/ws/")
+    await client.connect()
+    is_waited_for.set()
+    await client.assert_authenticated_status_ok(max_auth_time=0.2)
+    await client.disconnect()
+
+
+async def test_pause_of_the_process_is_no_timeout_of_a_connection() -> None:
+    async def answer_late(scope: Any, receive: Any, send: Any) -> None:
+        for answer in ("accept", "send", None):
+            await receive()
+            pause_process()
+            await asyncio.sleep(0.01)
+            if answer:
+                await send({"type": f"websocket.{answer}", "text": "late"})
+
+    client = WebsocketCommunicator(answer_late, "/ws/")
+    assert await client.connect(timeout=0.2) == (True, None)
+    await client.send_to("something")
+    assert await client.receive_from(timeout=0.2) == "late"
+    await client.disconnect(timeout=0.2)
 
 
 # --- receive_until_action -------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import pytest
 from jsonschema import Draft7Validator
 from websockets.sync.client import ClientConnection, connect
 
-from tests.examples.demo import GENERAL, SITE, Demo
+from tests.examples.demo import GENERAL, SITE, TIMEOUT, Demo
 
 pytestmark = pytest.mark.live
 
@@ -39,7 +39,7 @@ def read_until(socket: ClientConnection, action: str) -> set[str]:
     """Return what the frames are up to the first of this action."""
     found = set()
     while True:
-        text = str(socket.recv(timeout=10))
+        text = str(socket.recv(timeout=TIMEOUT))
         found.add(name_frame(text))
         if json.loads(text)["action"] == action:
             return found
@@ -49,8 +49,8 @@ def test_frames_are_those_of_the_document(demo: Demo) -> None:
     url = f"ws://127.0.0.1:{demo.port}/ws/rooms/{GENERAL}/"
     headers = [{"Authorization": f"Token {demo.get_token(name)}"} for name in ("alice", "bob")]
     with (
-        connect(url, additional_headers=headers[0]) as alice,
-        connect(url, additional_headers=headers[1]) as bob,
+        connect(url, additional_headers=headers[0], open_timeout=TIMEOUT) as alice,
+        connect(url, additional_headers=headers[1], open_timeout=TIMEOUT) as bob,
     ):
         seen = read_until(alice, "authentication") | read_until(bob, "authentication")
         for name, message in find_messages("receive").items():

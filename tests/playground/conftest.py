@@ -12,11 +12,16 @@ from tests.examples.demo import Demo
 from tests.live.processes import Server
 from tests.playground.form_page import serve_form_page
 
-__all__ = ["PATH", "SAVE", "Card", "OpenPage", "Play", "read_export"]
+__all__ = ["LONGEST_PAUSES", "PATH", "SAVE", "Card", "OpenPage", "Play", "read_export"]
 
 PATH = "/chanx/playground/websocket/"
 SAVE = "dispatchEvent(new Event('pagehide'))"
 """Has a page save at once what it keeps."""
+LONGEST_PAUSES = (625, 1_250, 2_500)
+"""Milliseconds within which a page makes the first attempts to reconnect, each after a loss.
+
+The shortest pauses are three fifths of them: while one of these passes, one attempt is made.
+"""
 AUTHENTICATED = json.dumps(
     {"action": "authentication", "payload": {"status_code": 200, "status_text": "OK", "data": {}}}
 )

@@ -8,9 +8,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.browser import find_barriers
+from tests.browser import find_barriers, stop_clock
 from tests.examples.demo import Demo
-from tests.playground.conftest import PATH, SAVE, Card, OpenPage, read_export
+from tests.playground.conftest import LONGEST_PAUSES, PATH, SAVE, Card, OpenPage, read_export
 
 pytestmark = [pytest.mark.browser, pytest.mark.live]
 
@@ -136,6 +136,8 @@ def test_refusals_are_explained(chat: Demo, open_page: OpenPage) -> None:
     page.evaluate(SAVE)
     with page.expect_request("**/login/**") as request:
         card.root.locator(".notice a").click()
+    # One cannot go back from where one has not arrived.
+    page.get_by_role("button", name="Sign in").wait_for()
     query = parse_qs(urlsplit(request.value.url).query)
     assert query == {"next": [f"{PATH}?endpoint=RoomConsumer&p.slug=other"]}
     page.go_back()
@@ -186,18 +188,24 @@ def test_a_lost_server_is_come_back_to(tmp_path: Path, open_page: OpenPage) -> N
         card.connect()
         card.wait_for_status("Connected")
         page.evaluate(LISTEN)
+        stop_clock(page)
         demo.stop()
-        card.wait_for_status("Lost · attempt 2")
+        card.wait_for_status("Lost · attempt 1 ")
+        page.clock.run_for(LONGEST_PAUSES[0])
+        card.wait_for_status("Lost · attempt 2 ")
         # While it is tried again nothing moves, what was unfolded stays so, and it is said once.
         card.root.get_by_text("What it can be").click()
         page.evaluate("moved.clear()")
-        card.wait_for_status("Lost · attempt 3")
+        page.clock.run_for(LONGEST_PAUSES[1])
+        card.wait_for_status("Lost · attempt 3 ")
         assert card.root.get_by_text("The server is not running").is_visible()
         assert page.evaluate("moved.size") <= 1
         assert page.evaluate("said") == ["Connection 1: lost, trying again"]
         demo.start()
+        page.clock.run_for(LONGEST_PAUSES[2])
         card.wait_for_status("Connected")
-        page.wait_for_function("said.at(-1) === 'Connection 1: Connected'")
+        page.clock.resume()
+        page.wait_for_function("() => said.at(-1) === 'Connection 1: Connected'")
         card.say("Back again")
         card.wait_for_frame("received", "Back again")
         # Without the wish to reconnect, the page says what it knows.

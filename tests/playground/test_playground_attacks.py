@@ -7,8 +7,18 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
+from tests.browser import stop_clock
 from tests.live.processes import Server
-from tests.playground.conftest import BY_NAME, PATH, SAVE, Card, OpenPage, Play, read_export
+from tests.playground.conftest import (
+    BY_NAME,
+    LONGEST_PAUSES,
+    PATH,
+    SAVE,
+    Card,
+    OpenPage,
+    Play,
+    read_export,
+)
 
 pytestmark = [pytest.mark.browser, pytest.mark.live]
 
@@ -196,12 +206,20 @@ def test_actions_are_not_kept_without_end(play: Play) -> None:
 def test_a_server_that_accepts_and_fails_is_not_called_without_pause(play: Play) -> None:
     def prepare(card: Card) -> None:
         card.root.get_by_label("Reconnect when it is lost").check()
+        stop_clock(card.root.page)
 
     card, _ = play(lambda socket: socket.close(code=1011), prepare=prepare)
-    card.wait_for_status("Lost · attempt 3")
+    clock = card.root.page.clock
+    card.wait_for_status("Lost · attempt 1 ")
+    clock.run_for(LONGEST_PAUSES[0])
+    card.wait_for_status("Lost · attempt 2 ")
+    clock.run_for(LONGEST_PAUSES[1])
+    card.wait_for_status("Lost · attempt 3 ")
     card.click("Stop")
     card.root.get_by_role("button", name="Connect", exact=True).wait_for()
+    clock.resume()
     # Each end is told once.
+    card.root.locator(".frame.event", has_text="Closed · 1011").nth(2).wait_for()
     assert card.root.locator(".frame.event", has_text="Closed · 1011").count() == 3
 
 
@@ -265,14 +283,16 @@ def test_a_button_that_is_pressed_twice_says_copied_for_a_moment(
     page_site: Server, open_page: OpenPage
 ) -> None:
     page = open_page(f"http://127.0.0.1:{page_site.port}{PATH}")
-    page.clock.install()
+    stop_clock(page)
     page.evaluate(
         "Object.defineProperty(navigator, 'clipboard', {value: {writeText: async () => {}}})"
     )
-    button = Card(page).root.get_by_role("button", name="Copy the URL")
+    button = page.locator(".url button")  # not by its name, which changes
+    assert button.get_attribute("aria-label") == "Copy the URL"
     button.click()
-    page.wait_for_function("document.querySelector('.url button').textContent !== 'Copy'")
+    page.locator(".url button", has_not_text="Copy").wait_for()
     button.click()
+    page.locator(".url button", has_text="Copied").wait_for()
     page.clock.run_for(5_000)
     assert button.inner_text() == "Copy"
 
@@ -281,9 +301,11 @@ def test_where_there_is_no_clipboard_the_focus_stays(
     page_site: Server, open_page: OpenPage
 ) -> None:
     page = open_page(f"http://127.0.0.1:{page_site.port}{PATH}")
+    stop_clock(page)  # it is told for a moment
     page.evaluate("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
-    button = Card(page).root.get_by_role("button", name="Copy the URL")
+    button = page.locator(".url button")  # not by its name, which changes
+    assert button.get_attribute("aria-label") == "Copy the URL"
     button.focus()
     button.press("Enter")
-    page.wait_for_function("document.querySelector('.url button').textContent !== 'Copy'")
+    page.locator(".url button", has_not_text="Copy").wait_for()
     assert button.evaluate("element => element === document.activeElement")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser import find_barriers
+from tests.browser import find_barriers, stop_clock
 from tests.live.processes import Server
 from tests.playground.conftest import BY_NAME, PATH, SAVE, Card, OpenPage, Play, read_export
 
@@ -145,6 +145,7 @@ def test_a_token_in_the_query_string_is_shown_nowhere(play: Play) -> None:
 def test_only_what_may_get_better_is_tried_again(play: Play, code: int, status: str) -> None:
     def prepare(card: Card) -> None:
         card.root.get_by_label("Reconnect when it is lost").check()
+        stop_clock(card.root.page)  # the next attempt is made after half a second
 
     card, _ = play(lambda socket: socket.close(code=code), prepare=prepare)
     card.wait_for_status(status)

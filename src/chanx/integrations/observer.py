@@ -10,9 +10,24 @@ from typing import Any, Final
 
 from chanx.engine.connection import Connection
 
-__all__ = ["SCOPE_KEY", "ConnectionObserver"]
+__all__ = ["SCOPE_KEY", "ConnectionObserver", "wait_awake"]
 
 SCOPE_KEY: Final = "chanx.observer"
+
+_PARTS: Final = 20
+
+
+async def wait_awake(future: asyncio.Future[Any], timeout: float) -> bool:
+    """Wait until a future is done, and tell whether it is.
+
+    A pause of the whole process counts as one part of the time alone, however long it is: what is
+    waited for has not gone on meanwhile either. The future is not cancelled.
+    """
+    for _ in range(_PARTS):
+        await asyncio.wait([future], timeout=timeout / _PARTS)
+        if future.done():
+            return True
+    return False
 
 
 class ConnectionObserver:
@@ -78,7 +93,7 @@ class ConnectionObserver:
         entry = (condition, asyncio.get_running_loop().create_future())
         self._waiting.append(entry)
         try:
-            async with asyncio.timeout(timeout):
-                await entry[1]
+            if not await wait_awake(entry[1], timeout):
+                raise TimeoutError
         finally:
             self._waiting.remove(entry)
