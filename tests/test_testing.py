@@ -363,6 +363,25 @@ async def test_pause_of_the_process_is_no_timeout_of_a_connection() -> None:
     await client.disconnect(timeout=0.2)
 
 
+async def test_cancelled_wait_loses_no_frame() -> None:
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        for event in ("accept", "send"):
+            await receive()
+            await send({"type": f"websocket.{event}", "text": "kept"})
+
+    client = WebsocketCommunicator(answer, "/ws/")
+    await client.connect()
+    waiting = asyncio.create_task(client.receive_from())
+    await asyncio.sleep(0)  # it waits now
+    await client.send_to("something")
+    while client.output_queue.empty():
+        await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert await client.receive_from() == "kept"
+
+
 # --- receive_until_action -------------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ Nothing here needs daphne, and nothing sleeps.
 """
 
 import asyncio
+import contextlib
 import functools
 import inspect
 import json
@@ -21,7 +22,7 @@ from chanx.engine.drain import undrain
 from chanx.integrations.application import load_application
 from chanx.integrations.credentials import make_bearer_subprotocol
 from chanx.integrations.discovery import get_websocket_application
-from chanx.integrations.observer import SCOPE_KEY, ConnectionObserver, wait_awake
+from chanx.integrations.observer import SCOPE_KEY, ConnectionObserver, split_time, wait_awake
 from chanx.messages.base import BaseIncomingMessage, BaseMessage
 from chanx.messages.outgoing import (
     ACTION_COMPLETE,
@@ -105,12 +106,10 @@ class WebsocketCommunicator(_Communicator):  # type: ignore[misc]  # the base is
         return event
 
     async def _take_output(self, timeout: float) -> Any:
-        taking = asyncio.ensure_future(self.output_queue.get())
-        try:
-            if await wait_awake(taking, timeout):
-                return taking.result()
-        finally:
-            taking.cancel()
+        for part in split_time(timeout):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(part):
+                    return await self.output_queue.get()
         return await super().receive_output(_AT_ONCE)  # ends the application, and says why
 
     async def send_to(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:

@@ -5,26 +5,32 @@ that comes over a socket can put it there.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from chanx.engine.connection import Connection
 
-__all__ = ["SCOPE_KEY", "ConnectionObserver", "wait_awake"]
+__all__ = ["SCOPE_KEY", "ConnectionObserver", "split_time", "wait_awake"]
 
 SCOPE_KEY: Final = "chanx.observer"
 
 _PARTS: Final = 20
 
 
-async def wait_awake(future: asyncio.Future[Any], timeout: float) -> bool:
-    """Wait until a future is done, and tell whether it is.
+def split_time(timeout: float) -> Iterator[float]:
+    """Yield the parts of a time, each to be waited for in its turn.
 
-    A pause of the whole process counts as one part of the time alone, however long it is: what is
-    waited for has not gone on meanwhile either. The future is not cancelled.
+    A pause of the whole process then uses up one part alone, however long it is: what is waited
+    for has not gone on meanwhile either.
     """
     for _ in range(_PARTS):
-        await asyncio.wait([future], timeout=timeout / _PARTS)
+        yield timeout / _PARTS
+
+
+async def wait_awake(future: asyncio.Future[Any], timeout: float) -> bool:
+    """Wait until a future is done, and tell whether it is. It is not cancelled."""
+    for part in split_time(timeout):
+        await asyncio.wait([future], timeout=part)
         if future.done():
             return True
     return False
