@@ -21,10 +21,13 @@ from tests.browser import run_browser
 from tests.examples.demo import Demo
 from tests.live.processes import Server, start_uvicorn
 from tests.pages.site import settings as page_site_settings
+from tests.patience import be_patient
 
 Connect = Callable[..., Awaitable[WebsocketCommunicator]]
 Vary = Callable[[ConsumerClass], Any]
 LayerT = TypeVar("LayerT", bound=BaseChannelLayer)
+
+be_patient()
 
 
 class UseLayer(Protocol):
@@ -87,7 +90,7 @@ async def connect() -> AsyncIterator[Connect]:
         clients.append(client)
         connected, _ = await client.connect()
         assert connected
-        await client.assert_authenticated_status_ok(max_auth_time=10)
+        await client.assert_authenticated_status_ok()
         return client
 
     yield make
