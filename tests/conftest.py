@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import pytest
 import structlog
@@ -18,6 +18,7 @@ from chanx.log import RepeatLimit
 from chanx.testing import WebsocketCommunicator
 from tests.app.consumers import VARIANTS, ConsumerClass, override
 from tests.browser import run_browser
+from tests.clock import Clock
 from tests.examples.demo import Demo
 from tests.live.processes import Server, start_uvicorn
 from tests.pages.site import settings as page_site_settings
@@ -63,9 +64,17 @@ def _nothing_has_happened() -> None:
     identities._recent_kicks.clear()
 
 
+_log_clock: Final = Clock(0.0)
+
+
 @pytest.fixture(autouse=True)
 def _fresh_log_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no test keep the lines of the next from being logged."""
+    """Let no test keep the lines of the next from being logged, and be one second for a limit.
+
+    What is logged once a second would be logged twice by a test that is paused in between.
+    """
+    _log_clock.advance(3600)
+    monkeypatch.setattr(RepeatLimit.__init__, "__defaults__", (_log_clock.time,))
     monkeypatch.setattr(admission, "log_limit", RepeatLimit())
     monkeypatch.setattr(failures, "failure_limit", RepeatLimit())
 
@@ -99,6 +108,15 @@ async def connect() -> AsyncIterator[Connect]:
     # A re-check that nobody waits for any more may still query, where the database is flushed next:
     # this comes after it in the same thread.
     await sync_to_async(int)()
+
+
+@pytest.fixture
+async def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of the test's event loop, stopped: no pause of the process can bring a timer on."""
+    loop = asyncio.get_running_loop()
+    clock = Clock(loop.time())
+    monkeypatch.setattr(loop, "time", clock.time)
+    return clock
 
 
 @pytest.fixture
