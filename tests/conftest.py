@@ -12,7 +12,7 @@ from django.test import override_settings
 from pytest_django import DjangoDbBlocker
 from structlog.testing import LogCapture
 
-from chanx.generic import admission, failures, identities
+from chanx.generic import admission, authenticator, failures, identities, recheck
 from chanx.integrations import database
 from chanx.log import RepeatLimit
 from chanx.testing import WebsocketCommunicator
@@ -77,6 +77,13 @@ def _fresh_log_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RepeatLimit.__init__, "__defaults__", (_log_clock.time,))
     monkeypatch.setattr(admission, "log_limit", RepeatLimit())
     monkeypatch.setattr(failures, "failure_limit", RepeatLimit())
+
+
+@pytest.fixture(autouse=True)
+def _time_for_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no check of a client come too late, unless a test wants it to."""
+    monkeypatch.setattr(authenticator, "_DEADLINE", 3600.0)
+    monkeypatch.setattr(recheck, "_DEADLINE", 3600.0)
 
 
 @pytest.fixture(autouse=True)

@@ -803,11 +803,11 @@ async def test_vanished_client_leaves_nothing_behind(
     serving = asyncio.ensure_future(application(scope, incoming.get, send_output))
     await incoming.put({"type": "websocket.connect"})
     await incoming.put({"type": "websocket.receive", "text": '{"action": "ping"}'})
-    if moment == "group event":
-        while "room" not in layer.groups:
-            await asyncio.sleep(0)
-        await layer.group_send("room", {"type": "my.event"})
     async with asyncio.timeout(PATIENCE):
+        if moment == "group event":
+            while "room" not in layer.groups:
+                await asyncio.sleep(0)
+            await layer.group_send("room", {"type": "my.event"})
         await is_reached.wait()
         await incoming.put({"type": "websocket.disconnect", "code": 1001})
         await serving

@@ -94,8 +94,9 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_messages_beyond_the_rate_are_refused_with_a_time(
-    vary: Vary, connect: Connect
+    vary: Vary, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("chanx.engine.rate.PATIENCE", 3600)  # nobody goes on that long
     client = await connect(vary(Hasty))
     for _ in range(50):
         await client.send_message(PingMessage())
