@@ -15,6 +15,7 @@ from chanx.messages.base import BaseOutgoingMessage
 from chanx.messages.incoming import PingMessage
 from chanx.messages.outgoing import PongMessage
 from chanx.testing import WebsocketCommunicator
+from chanx.utils.settings import override_chanx_settings
 from tests.app.consumers import OpenConsumer, RoomConsumer, override
 from tests.app.messages import EchoMessage, Outgoing, SaidMessage
 from tests.conftest import Connect, UseLayer, Vary
@@ -344,6 +345,7 @@ async def test_disconnecting_leaves_no_membership(
     assert layer.channels == {}
 
 
+@override_chanx_settings(BROKER_TIMEOUT=None)  # a pause is no layer that does not answer
 @pytest.mark.usefixtures("layer")
 async def test_all_of_many_broadcasts_arrive_in_order(vary: Vary, connect: Connect) -> None:
     class Consumer(RoomConsumer):
