@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import pytest
 import structlog
@@ -12,19 +12,23 @@ from django.test import override_settings
 from pytest_django import DjangoDbBlocker
 from structlog.testing import LogCapture
 
-from chanx.generic import admission, failures, identities
+from chanx.generic import admission, authenticator, failures, identities, recheck
 from chanx.integrations import database
 from chanx.log import RepeatLimit
 from chanx.testing import WebsocketCommunicator
 from tests.app.consumers import VARIANTS, ConsumerClass, override
 from tests.browser import run_browser
+from tests.clock import Clock
 from tests.examples.demo import Demo
 from tests.live.processes import Server, start_uvicorn
 from tests.pages.site import settings as page_site_settings
+from tests.patience import be_patient
 
 Connect = Callable[..., Awaitable[WebsocketCommunicator]]
 Vary = Callable[[ConsumerClass], Any]
 LayerT = TypeVar("LayerT", bound=BaseChannelLayer)
+
+be_patient()
 
 
 class UseLayer(Protocol):
@@ -60,11 +64,26 @@ def _nothing_has_happened() -> None:
     identities._recent_kicks.clear()
 
 
+_log_clock: Final = Clock(0.0)
+
+
 @pytest.fixture(autouse=True)
 def _fresh_log_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no test keep the lines of the next from being logged."""
+    """Let no test keep the lines of the next from being logged, and be one second for a limit.
+
+    What is logged once a second would be logged twice by a test that is paused in between.
+    """
+    _log_clock.advance(3600)
+    monkeypatch.setattr(RepeatLimit.__init__, "__defaults__", (_log_clock.time,))
     monkeypatch.setattr(admission, "log_limit", RepeatLimit())
     monkeypatch.setattr(failures, "failure_limit", RepeatLimit())
+
+
+@pytest.fixture(autouse=True)
+def _time_for_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no check of a client come too late, unless a test wants it to."""
+    monkeypatch.setattr(authenticator, "_DEADLINE", 3600.0)
+    monkeypatch.setattr(recheck, "_DEADLINE", 3600.0)
 
 
 @pytest.fixture(autouse=True)
@@ -87,7 +106,7 @@ async def connect() -> AsyncIterator[Connect]:
         clients.append(client)
         connected, _ = await client.connect()
         assert connected
-        await client.assert_authenticated_status_ok(max_auth_time=10)
+        await client.assert_authenticated_status_ok()
         return client
 
     yield make
@@ -96,6 +115,15 @@ async def connect() -> AsyncIterator[Connect]:
     # A re-check that nobody waits for any more may still query, where the database is flushed next:
     # this comes after it in the same thread.
     await sync_to_async(int)()
+
+
+@pytest.fixture
+async def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of the test's event loop, stopped: no pause of the process can bring a timer on."""
+    loop = asyncio.get_running_loop()
+    clock = Clock(loop.time())
+    monkeypatch.setattr(loop, "time", clock.time)
+    return clock
 
 
 @pytest.fixture

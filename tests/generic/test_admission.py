@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
 from rest_framework.permissions import IsAuthenticated
 
 import chanx
@@ -146,7 +147,7 @@ async def test_consumer_has_limits_of_its_own(connect: Connect) -> None:
     for _ in range(3):
         client = make_client(Consumer.as_asgi(), "10.0.0.1", headers=ANN)
         await client.connect()
-        await client.assert_authenticated_status_ok(max_auth_time=10)
+        await client.assert_authenticated_status_ok()
     await check_refused(
         make_client(Consumer.as_asgi(), headers=ANN), "Too many connections of this user"
     )
@@ -176,12 +177,12 @@ async def test_address_beyond_the_limit_is_refused_before_authentication(
     application = Consumer.as_asgi()
     first = make_client(application, "10.0.0.1")
     await first.connect()
-    await first.assert_authenticated_status_ok(max_auth_time=10)
+    await first.assert_authenticated_status_ok()
     refusal = "Too many connections of this address"
     await check_refused(make_client(application, "10.0.0.1"), refusal)
     other = make_client(application, "10.0.0.2")
     await other.connect()
-    await other.assert_authenticated_status_ok(max_auth_time=10)
+    await other.assert_authenticated_status_ok()
     assert authenticated == ["10.0.0.1", "10.0.0.2"]
     [line] = [line for line in logs if line["event"] == "Refused a connection"]
     assert (line["reason"], line["setting"]) == ("address", "MAX_CONNECTIONS_PER_ADDRESS")
@@ -190,7 +191,7 @@ async def test_address_beyond_the_limit_is_refused_before_authentication(
     await first.disconnect()
     again = make_client(application, "10.0.0.1")
     await again.connect()
-    await again.assert_authenticated_status_ok(max_auth_time=10)
+    await again.assert_authenticated_status_ok()
 
 
 @override_chanx_settings(MAX_CONNECTIONS_PER_ADDRESS=1)
@@ -325,6 +326,9 @@ async def test_nothing_of_many_connections_survives(clients: Clients) -> None:
         await asyncio.gather(*map(use, range(start, start + 50)))
     assert len(references) == 3000
     clients.clear()  # they look at their connections
+    # The thread that authenticates may still hold the last of them when its answer is here: this
+    # comes after it in the same thread.
+    await sync_to_async(int)()
     gc.collect()
     assert [reference for reference in references if reference() is not None] == []
     assert counters.connections == 1000

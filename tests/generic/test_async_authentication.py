@@ -253,7 +253,7 @@ async def connect(application: Any, pk: int, name: bytes) -> int:
     router = URLRouter([path("ws/<int:pk>/", application)])
     client = WebsocketCommunicator(router, f"/ws/{pk}/", headers=[(b"x-user", name)])
     await client.connect()
-    message = await client.wait_for_auth(max_auth_time=10)
+    message = await client.wait_for_auth()
     await client.disconnect()
     assert message
     return message.payload.status_code

@@ -78,12 +78,12 @@ async def attempt(
     client = WebsocketCommunicator(application, path, **kwargs)
     connected, _ = await client.connect()
     assert connected
-    message = await client.receive_json_from(10)
+    message = await client.receive_json_from()
     assert message["action"] == "authentication"
     payload: dict[str, Any] = message["payload"]
     if payload["status_code"] == 200:
         await client.send_json_to({"action": "ping"})
-        outcome = await client.receive_json_from(10)
+        outcome = await client.receive_json_from()
     else:
         event = await client.receive_output()
         assert event["type"] == "websocket.close"
@@ -319,7 +319,7 @@ async def test_exception_handler_that_answers_with_success_lets_nobody_in(status
     with override_settings(REST_FRAMEWORK={"EXCEPTION_HANDLER": handler}):
         client = WebsocketCommunicator(application, "/ws/", headers=ANN)
         await client.connect()
-        await client.wait_for_auth(max_auth_time=10)
+        await client.wait_for_auth()
         await client.assert_closed()
         await client.disconnect()
 
@@ -429,12 +429,12 @@ async def test_nobody_is_an_anonymous_user() -> None:
 
     client = WebsocketCommunicator(Consumer.as_asgi(), "/ws/")
     await client.connect()
-    await client.assert_authenticated_status_ok(10)
+    await client.assert_authenticated_status_ok()
     await client.disconnect()
     with override_settings(REST_FRAMEWORK={"UNAUTHENTICATED_USER": None}):
         client = WebsocketCommunicator(Consumer.as_asgi(), "/ws/")
         await client.connect()
-        await client.assert_authenticated_status_ok(10)
+        await client.assert_authenticated_status_ok()
         await client.disconnect()
     assert [type(user) for user in seen] == [AnonymousUser, AnonymousUser]
 
@@ -746,7 +746,7 @@ async def test_permission_sees_view_and_request_as_in_a_view() -> None:
     client = WebsocketCommunicator(application, "/ws/5/?a=1&b=%20", headers=headers)
     client.scope.update(scheme="wss", client=["10.1.2.3", 5000])
     await client.connect()
-    await client.assert_authenticated_status_ok(10)
+    await client.assert_authenticated_status_ok()
     await client.disconnect()
     assert seen == {
         "kwargs": {"number": 5},

@@ -15,9 +15,11 @@ from chanx.messages.base import BaseOutgoingMessage
 from chanx.messages.incoming import PingMessage
 from chanx.messages.outgoing import PongMessage
 from chanx.testing import WebsocketCommunicator
+from chanx.utils.settings import override_chanx_settings
 from tests.app.consumers import OpenConsumer, RoomConsumer, override
 from tests.app.messages import EchoMessage, Outgoing, SaidMessage
 from tests.conftest import Connect, UseLayer, Vary
+from tests.patience import PATIENCE
 
 ANN = [(b"x-user", b"ann")]
 BOBBY = [(b"x-user", b"bobby")]
@@ -343,6 +345,7 @@ async def test_disconnecting_leaves_no_membership(
     assert layer.channels == {}
 
 
+@override_chanx_settings(BROKER_TIMEOUT=None)  # a pause is no layer that does not answer
 @pytest.mark.usefixtures("layer")
 async def test_all_of_many_broadcasts_arrive_in_order(vary: Vary, connect: Connect) -> None:
     class Consumer(RoomConsumer):
@@ -354,7 +357,7 @@ async def test_all_of_many_broadcasts_arrive_in_order(vary: Vary, connect: Conne
     sender, other = await connect(application), await connect(application)
     await sender.send_message(PingMessage())
     for client in (sender, other):
-        payloads = [(await client.receive_json_from(60))["payload"] for _ in range(300)]
+        payloads = [(await client.receive_json_from())["payload"] for _ in range(300)]
         assert payloads == list(range(300))
 
 
@@ -706,7 +709,7 @@ async def test_own_channel_ends_with_the_connection(
     await client.receive_json_from()
     await client.disconnect()
     assert layer.channels == {}
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while leftover():
             await asyncio.sleep(0)
 
@@ -847,7 +850,7 @@ async def test_layer_that_fails_while_leaving_is_one_warning(
     use_layer(Layer())
     client = WebsocketCommunicator(Consumer.as_asgi(), "/ws/")
     await client.connect()
-    await client.wait_for_auth(max_auth_time=10)
+    await client.wait_for_auth()
     await client.disconnect()
     assert codes == [1000]
     assert [line["log_level"] for line in logs if line["log_level"] != "info"] == ["warning"]

@@ -73,7 +73,7 @@ def make_client(application: Any, extensions: Any = None, **kwargs: Any) -> Webs
 async def get_response(client: WebsocketCommunicator) -> tuple[int, dict[bytes, bytes], Any]:
     """Return status, headers and body of a denial response."""
     await client.send_input({"type": "websocket.connect"})
-    start, body = [await client.receive_output(10) for _ in range(2)]
+    start, body = [await client.receive_output() for _ in range(2)]
     assert start["type"] == "websocket.http.response.start"
     assert body["type"] == "websocket.http.response.body"
     await client.send_input({"type": "websocket.disconnect", "code": 1006})  # as uvicorn
@@ -216,7 +216,7 @@ async def test_connect_knows_the_user_and_accepts(vary: Vary) -> None:
     client = make_client(vary(Consumer), HTTP, headers=ANN)
     assert await client.connect() == (True, None)
     assert client.response_headers == [(b"x-name", b"ann")]
-    await client.assert_authenticated_status_ok(max_auth_time=10)
+    await client.assert_authenticated_status_ok()
     await client.send_json_to({"action": "ping"})
     assert await client.receive_all_json() == [{"action": "pong", "payload": None}]
     await client.disconnect()

@@ -32,8 +32,8 @@ from chanx.messages.incoming import PingMessage
 from chanx.testing import WebsocketCommunicator
 from tests.app.consumers import OpenConsumer, RoomConsumer
 from tests.conftest import Connect
+from tests.patience import PATIENCE
 
-PATIENCE = 10.0
 ANN = User(pk=7, username="ann")
 REFUSED = AuthenticationResult(False, 403, "Forbidden", {"detail": "Not any more"})
 PASSED = AuthenticationResult(True, 200, "OK", {"detail": "OK"}, user=ANN)
@@ -101,9 +101,9 @@ def make(desk: Desk, base: Any = OpenConsumer, **attributes: Any) -> Any:
 
 async def receive_end(client: WebsocketCommunicator) -> tuple[Any, int]:
     """Return the payload of the last message and the code of the close that follows it."""
-    message = await client.receive_json_from(PATIENCE)
+    message = await client.receive_json_from()
     assert message["action"] == "authentication"
-    event = await client.receive_output(PATIENCE)
+    event = await client.receive_output()
     assert event["type"] == "websocket.close"
     return message["payload"], event["code"]
 
@@ -146,7 +146,7 @@ async def test_message_is_left_out_if_the_consumer_sends_none(desk: Desk, connec
     desk.answer = REFUSED
     consumer = make(desk, recheck_interval=0.01, send_authentication_message=False)
     client = await connect(consumer.as_asgi())
-    event = await client.receive_output(PATIENCE)
+    event = await client.receive_output()
     assert (event["type"], event["code"]) == ("websocket.close", 4403)
 
 
@@ -214,8 +214,13 @@ async def test_nothing_is_kept_of_those_about_whom_nothing_can_change(
     ],
 )
 async def test_failure_that_may_pass_keeps_the_connection_until_the_next_check(
-    desk: Desk, connect: Connect, logs: list[Any], failure: Any
+    desk: Desk,
+    connect: Connect,
+    logs: list[Any],
+    failure: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(recheck_module, "_WARN_EVERY", 3600.0)  # one line, however long it takes
     desk.answer = failure
     client = await connect(make(desk, recheck_interval=0.01).as_asgi())
     await desk.wait_asked(4)
@@ -265,10 +270,14 @@ async def test_urgent_check_that_fails_is_tried_again_without_an_interval(
 
 
 async def test_token_that_expires_closes_at_its_time_without_asking(
-    desk: Desk, connect: Connect
+    desk: Desk, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expires_at = desk.expires_at = time.time() + 0.05
-    client = await connect(make(desk, recheck_interval=300).as_asgi())
+    now = time.time()
+    expires_at = desk.expires_at = now + 0.05
+    with monkeypatch.context() as stopped:
+        # Whoever is paused while connecting still comes before the token expires.
+        stopped.setattr(time, "time", lambda: now)
+        client = await connect(make(desk, recheck_interval=300).as_asgi())
     payload, code = await receive_end(client)
     assert time.time() >= expires_at
     assert payload["data"] == {"detail": "Token has expired"}
@@ -428,7 +437,7 @@ async def test_kick_before_the_first_message_is_not_for_the_one_who_sends_it(des
     act_here("disconnect", {"users": ["7"]})
     desk.first = PASSED
     await client.send_json_to({"action": "authenticate", "payload": {"token": "abc"}})
-    await client.assert_authenticated_status_ok(PATIENCE)
+    await client.assert_authenticated_status_ok()
     await client.send_message(PingMessage())
     assert (await client.receive_json_from())["action"] == "pong"
     await client.disconnect()
@@ -446,7 +455,7 @@ async def test_renewal_by_an_authenticator_of_the_sites_own_is_for_the_same_user
     client = await connect(Consumer.as_asgi())
     desk.first = AuthenticationResult(True, 200, "OK", user=User(pk=8))
     await client.send_json_to({"action": "authenticate", "payload": {"token": "abc"}})
-    assert (await client.receive_json_from(PATIENCE))["payload"]["status_code"] == 401
+    assert (await client.receive_json_from())["payload"]["status_code"] == 401
     await client.disconnect()
     assert users == [ANN]
 
@@ -468,14 +477,15 @@ async def test_event_in_the_middle_of_a_renewal_is_not_missed(desk: Desk, connec
     renewed: Any = type("Consumer", (consumer,), {"authenticator_class": Authenticator})
     client = await connect(renewed.as_asgi())
     await client.send_json_to({"action": "authenticate", "payload": {"token": "abc"}})
-    assert (await client.receive_json_from(PATIENCE))["payload"]["status_code"] == 200
+    assert (await client.receive_json_from())["payload"]["status_code"] == 200
     assert (await receive_end(client))[1] == 4403
 
 
 async def test_event_just_before_a_handshake_counts_and_a_kick_does_not(
-    desk: Desk, connect: Connect
+    desk: Desk, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Django tells of a logout before it deletes the session."""
+    monkeypatch.setattr(identities_module, "_LEAD", 3600.0)  # "just", however long it takes
     announce([get_user_subject(7)])
     act_here("disconnect", {"users": ["7"]})
     client = await connect(make(desk).as_asgi())
@@ -609,7 +619,7 @@ async def test_urgent_ones_go_before_those_that_are_due(desk: Desk, connect: Con
 async def test_kick_sends_code_and_reason_and_no_message(desk: Desk, connect: Connect) -> None:
     client = await connect(make(desk).as_asgi())
     act_here("disconnect", {"users": ["7"], "code": 4009, "reason": "Bye, Ann"})
-    event = await client.receive_output(PATIENCE)
+    event = await client.receive_output()
     assert event == {"type": "websocket.close", "code": 4009, "reason": "Bye, Ann"}
     assert desk.asked == []
 
@@ -689,9 +699,9 @@ async def test_connections_of_another_event_loop_are_reached(desk: Desk, connect
             other = Desk()
             client = WebsocketCommunicator(make(other).as_asgi(), "/ws/")
             await client.connect()
-            await client.assert_authenticated_status_ok(max_auth_time=PATIENCE)
+            await client.assert_authenticated_status_ok()
             is_in.set()
-            outcome.append((await client.receive_output(PATIENCE), threading.current_thread()))
+            outcome.append((await client.receive_output(), threading.current_thread()))
 
         asyncio.run(serve())
 
@@ -700,7 +710,7 @@ async def test_connections_of_another_event_loop_are_reached(desk: Desk, connect
     client = await connect(make(desk).as_asgi())
     assert await asyncio.to_thread(is_in.wait, PATIENCE)
     act_here("disconnect", {"users": ["7"]})
-    assert (await client.receive_output(PATIENCE))["code"] == 4403
+    assert (await client.receive_output())["code"] == 4403
     await asyncio.to_thread(thread.join)
     [(event, where)] = outcome
     assert (event["code"], where) == (4403, thread)
@@ -782,10 +792,10 @@ async def test_change_in_the_connections_own_handler(desk: Desk, connect: Connec
     _, _, _, by_token = await make_user()
     client = await connect(Guarded.as_asgi(), headers=by_token)
     await client.send_json_to({"action": "do", "payload": "roll_back"})
-    assert await client.receive_json_from(PATIENCE) == {"action": "done"}
+    assert await client.receive_json_from() == {"action": "done"}
     assert counters.rechecks == {}
     await client.send_json_to({"action": "do", "payload": "deactivate"})
-    messages = await client.receive_until_action("authentication", PATIENCE, inclusive=True)
+    messages = await client.receive_until_action("authentication", inclusive=True)
     assert messages[-1]["payload"]["status_code"] in (401, 403)
     assert counters.rechecks == {"refused": 1}
 

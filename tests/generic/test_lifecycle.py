@@ -17,6 +17,7 @@ from chanx.testing import WebsocketCommunicator
 from tests.app.consumers import OpenConsumer, RoomConsumer, override
 from tests.app.messages import SaidMessage
 from tests.conftest import Connect, UseLayer, Vary
+from tests.patience import PATIENCE
 
 ANN = [(b"x-user", b"ann")]
 AUTHENTICATION_OK = {
@@ -101,7 +102,7 @@ async def test_refused_connection_has_a_request_and_no_user(layer: InMemoryChann
 
     client = WebsocketCommunicator(Consumer.as_asgi(), "/ws/")
     await client.connect()
-    await client.wait_for_auth(max_auth_time=10)
+    await client.wait_for_auth()
     await client.assert_closed(4401)
     await client.disconnect()
 
@@ -253,7 +254,7 @@ async def test_post_authentication_may_close(vary: Vary) -> None:
     client = WebsocketCommunicator(vary(Consumer), "/ws/")
     await client.connect()
     await client.send_json_to({"action": "ping"})
-    await client.assert_authenticated_status_ok(10)
+    await client.assert_authenticated_status_ok()
     await client.assert_closed(4999)
     await client.send_json_to({"action": "ping"})
     await client.disconnect()
@@ -269,7 +270,7 @@ async def test_authentication_message_can_be_switched_off() -> None:
 
     client = WebsocketCommunicator(Consumer.as_asgi(), "/ws/")
     await client.connect()
-    await client.assert_authenticated_status_ok(10)
+    await client.assert_authenticated_status_ok()
     await client.send_json_to({"action": "ping"})
     assert [m["action"] for m in await client.receive_all_json()] == ["pong"]
     await client.disconnect()
@@ -315,7 +316,7 @@ async def test_frame_around_failed_authentication_is_never_handled(
         await client.send_json_to({"action": "ping"})
         await client.send_to(text_data="no json")
     may_decide.set()
-    message = await client.wait_for_auth(max_auth_time=10)
+    message = await client.wait_for_auth()
     assert message is not None
     assert message.payload.status_code == 403
     if is_sent == "after":
@@ -448,7 +449,7 @@ async def test_exception_in_disconnect_is_logged_once(logs: list[Any]) -> None:
 
     client = WebsocketCommunicator(Consumer.as_asgi(), "/ws/")
     await client.connect()
-    await client.wait_for_auth(max_auth_time=10)
+    await client.wait_for_auth()
     await client.disconnect()
     assert len(get_errors(logs)) == 1
 
@@ -627,7 +628,7 @@ async def test_server_close_ends_with_one_disconnect(
 
     client = WebsocketCommunicator(vary(Consumer), "/ws/")
     await client.connect()
-    await client.wait_for_auth(max_auth_time=10)
+    await client.wait_for_auth()
     await client.send_json_to({"action": "do", "payload": "close"})
     event = await client.receive_output()
     assert event == {"type": "websocket.close", "code": 4001, "reason": "enough"}
@@ -664,7 +665,7 @@ async def test_groups_are_left_also_when_websocket_disconnect_is_replaced(
 
     client = WebsocketCommunicator(Consumer.as_asgi(), "/ws/")
     await client.connect()
-    await client.wait_for_auth(max_auth_time=10)
+    await client.wait_for_auth()
     assert set(layer.groups) == {"room"}
     await client.disconnect()
     assert layer.groups == {}
@@ -680,7 +681,7 @@ async def test_disconnect_may_still_tell_the_groups(
     witness = await connect(RoomConsumer.as_asgi())
     client = WebsocketCommunicator(Consumer.as_asgi(), "/ws/", headers=ANN)
     await client.connect()
-    await client.wait_for_auth(max_auth_time=10)
+    await client.wait_for_auth()
     await client.disconnect()
     message = await witness.receive_json_from()
     assert message == {"action": "said", "payload": "gone", "is_mine": False, "is_current": False}
@@ -695,7 +696,7 @@ async def test_missing_close_code_is_1005() -> None:
 
     client = WebsocketCommunicator(Consumer.as_asgi(), "/ws/")
     await client.connect()
-    await client.wait_for_auth(max_auth_time=10)
+    await client.wait_for_auth()
     await client.send_input({"type": "websocket.disconnect"})
     await client.wait()
     assert codes == [1005]
@@ -802,11 +803,11 @@ async def test_vanished_client_leaves_nothing_behind(
     serving = asyncio.ensure_future(application(scope, incoming.get, send_output))
     await incoming.put({"type": "websocket.connect"})
     await incoming.put({"type": "websocket.receive", "text": '{"action": "ping"}'})
-    if moment == "group event":
-        while "room" not in layer.groups:
-            await asyncio.sleep(0)
-        await layer.group_send("room", {"type": "my.event"})
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
+        if moment == "group event":
+            while "room" not in layer.groups:
+                await asyncio.sleep(0)
+            await layer.group_send("room", {"type": "my.event"})
         await is_reached.wait()
         await incoming.put({"type": "websocket.disconnect", "code": 1001})
         await serving
@@ -818,7 +819,7 @@ async def test_vanished_client_leaves_nothing_behind(
     assert not [line for line in logs if line.get("exc_info")]
     stuck_in = {"authenticate", "thread", "send"}
     assert Consumer.cancelled == ([] if moment in stuck_in else [moment])
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while leftover():
             await asyncio.sleep(0)
 
@@ -840,7 +841,7 @@ async def test_vanishing_while_the_layer_answers_leaves_no_membership(
     client = WebsocketCommunicator(RoomConsumer.as_asgi(), "/ws/")
     await client.connect()
     await is_reached.wait()
-    await client.disconnect(timeout=10)
+    await client.disconnect()
     assert slow.groups == {}
     assert get_errors(logs) == []
 
@@ -894,7 +895,7 @@ async def test_handler_may_clean_up_when_the_client_vanishes() -> None:
 
     client = WebsocketCommunicator(Consumer.as_asgi(), "/ws/")
     await client.connect()
-    await client.wait_for_auth(max_auth_time=10)
+    await client.wait_for_auth()
     await client.send_json_to({"action": "ping"})
     await is_reached.wait()
     await client.disconnect()
@@ -912,7 +913,7 @@ async def test_server_that_cancels_the_application_gets_a_clean_end(
 
     client = WebsocketCommunicator(Consumer.as_asgi(), "/ws/")
     await client.connect()
-    await client.wait_for_auth(max_auth_time=10)
+    await client.wait_for_auth()
     client.future.cancel()
     with pytest.raises(asyncio.CancelledError):
         await client.future
@@ -960,7 +961,7 @@ async def test_plain_function_that_raises_at_once_is_an_error_like_others(
     if kind == "websocket.connect":
         await client.assert_closed(4500)
     else:
-        await client.wait_for_auth(max_auth_time=10)
+        await client.wait_for_auth()
         await client.send_json_to({"action": "ping"})
         assert await client.receive_all_json() == [
             {"action": "error", "payload": {"detail": "Failed to process message"}}

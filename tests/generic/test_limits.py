@@ -18,6 +18,7 @@ from chanx.testing import WebsocketCommunicator
 from chanx.utils.settings import settings_context
 from tests.app.consumers import OpenConsumer, RoomConsumer, override
 from tests.app.messages import DoMessage, SayMessage
+from tests.clock import Clock
 from tests.conftest import Connect, UseLayer, Vary
 
 PONG = {"action": "pong", "payload": None}
@@ -93,8 +94,9 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_messages_beyond_the_rate_are_refused_with_a_time(
-    vary: Vary, connect: Connect
+    vary: Vary, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("chanx.engine.rate.PATIENCE", 3600)  # nobody goes on that long
     client = await connect(vary(Hasty))
     for _ in range(50):
         await client.send_message(PingMessage())
@@ -203,18 +205,25 @@ class Slow(OpenConsumer):
 
     handler_timeout = 0.01
     send_completion = True
+    begun: asyncio.Event
 
     async def do_wait(self) -> None:
         """Wait for ever."""
+        self.begun.set()
         await asyncio.Event().wait()
 
 
 async def test_handler_that_takes_too_long_is_a_processing_error(
-    vary: Vary, connect: Connect, logs: list[Any]
+    vary: Vary, connect: Connect, logs: list[Any], clock: Clock
 ) -> None:
-    client = await connect(vary(Slow))
+    class Consumer(Slow):
+        begun = asyncio.Event()
+
+    client = await connect(vary(Consumer))
     await client.send_message(DoMessage(payload="wait"))
     await client.send_message(PingMessage())
+    await Consumer.begun.wait()
+    clock.advance(0.02)
     found = [await client.receive_json_from() for _ in range(4)]
     complete = {"action": "complete", "payload": None}
     assert found == [FAILED, complete, PONG, complete]
@@ -228,7 +237,7 @@ async def test_handler_that_takes_too_long_is_a_processing_error(
     assert counters.messages_in == {"timed_out": 1, "handled": 1}
 
 
-async def test_set_up_that_takes_too_long_closes_with_4500(connect: Connect) -> None:
+async def test_set_up_that_takes_too_long_closes_with_4500(clock: Clock) -> None:
     class Dawdling(OpenConsumer):
         handler_timeout = 0.01
 
@@ -238,6 +247,7 @@ async def test_set_up_that_takes_too_long_closes_with_4500(connect: Connect) -> 
     client = WebsocketCommunicator(Dawdling.as_asgi(), "/ws/")
     await client.connect()
     await client.receive_json_from()
+    clock.advance(0.02)
     await client.assert_closed(4500)
 
 
@@ -355,31 +365,36 @@ async def test_too_many_groups_from_the_start_close_with_4500(logs: list[Any]) -
 
 
 class Beating(OpenConsumer):
-    """Pings often."""
+    """Pings after a while."""
 
-    heartbeat_interval = 0.2
+    heartbeat_interval = 20
 
 
 @pytest.fixture
-async def beating() -> AsyncIterator[WebsocketCommunicator]:
-    """A client that asked for pings."""
+async def beating(clock: Clock) -> AsyncIterator[WebsocketCommunicator]:
+    """A client that asked for pings, by a clock that is stopped."""
     offered = ["other", "chanx", "chanx.heartbeat"]
     client = WebsocketCommunicator(Beating.as_asgi(), "/ws/", subprotocols=offered)
     assert await client.connect() == (True, "chanx")
-    assert (await client.receive_json_from())["action"] == "authentication"
+    await client.assert_authenticated_status_ok()
     yield client
     await client.disconnect_if_running()
 
 
-async def test_heartbeat_for_who_asks_for_it(beating: WebsocketCommunicator) -> None:
+async def test_heartbeat_for_who_asks_for_it(beating: WebsocketCommunicator, clock: Clock) -> None:
     for _ in range(3):
+        clock.advance(20)
         assert await beating.receive_json_from() == {"action": "ping", "payload": None}
         await beating.send_json_to({"action": "pong", "payload": None})
+        assert await beating.receive_all_json() == []
 
 
 async def test_silence_after_a_ping_closes_with_4408(
-    beating: WebsocketCommunicator, logs: list[Any]
+    beating: WebsocketCommunicator, clock: Clock, logs: list[Any]
 ) -> None:
+    clock.advance(20)
+    assert (await beating.receive_json_from())["action"] == "ping"
+    clock.advance(20)
     await beating.assert_closed(4408)
     assert get_closing(logs) == [("client is silent", "IDLE_TIMEOUT, HEARTBEAT_INTERVAL")]
 
@@ -433,10 +448,12 @@ async def test_coalescing_by_the_senders_key(use_layer: UseLayer, logs: list[Any
                     await self.send_to_groups(content, ["room"], exclude_current=False)
 
     sent: list[Any] = []
-    may_read = asyncio.Event()
+    is_in, may_read = asyncio.Event(), asyncio.Event()
     incoming: asyncio.Queue[Any] = asyncio.Queue()
 
     async def send(event: Any) -> None:
+        if event["type"] == "websocket.send":
+            is_in.set()
         if event["type"] == "websocket.send" and "price" in event["text"]:
             await may_read.wait()
         sent.append(event)
@@ -444,6 +461,7 @@ async def test_coalescing_by_the_senders_key(use_layer: UseLayer, logs: list[Any
     scope = {"type": "websocket", "path": "/", "headers": [], "query_string": b""}
     slow = asyncio.create_task(Ticker.as_asgi()(scope, incoming.get, send))
     incoming.put_nowait({"type": "websocket.connect"})
+    await is_in.wait()
     sender = WebsocketCommunicator(Ticker.as_asgi(), "/ws/")
     await sender.connect()
     await sender.send_message(DoMessage(payload="publish"))
@@ -495,11 +513,10 @@ async def test_bad_limit_in_the_settings_is_named() -> None:
 async def test_limit_that_becomes_bad_while_the_site_runs_is_named() -> None:
     application = OpenConsumer.as_asgi()
     client = WebsocketCommunicator(application, "/ws/")
-    with (
-        settings_context(MAX_GROUPS=-1),
-        pytest.raises(ImproperlyConfigured, match=r"CHANX\['MAX_GROUPS'\] is -1, but"),
-    ):
-        await client.connect()
+    with settings_context(MAX_GROUPS=-1):
+        await client.send_input({"type": "websocket.connect"})
+        with pytest.raises(ImproperlyConfigured, match=r"CHANX\['MAX_GROUPS'\] is -1, but"):
+            await client.wait()
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,9 @@ from chanx.engine.stats import counters
 from chanx.testing import WebsocketCommunicator
 from tests.app.consumers import OpenConsumer, override
 from tests.app.messages import DoMessage
+from tests.clock import Clock
 from tests.conftest import Connect
+from tests.patience import PATIENCE
 
 PING = json.dumps({"action": "ping"})
 
@@ -52,7 +54,7 @@ class Server:
 
     async def end(self) -> None:
         self.incoming.put_nowait({"type": "websocket.disconnect", "code": 1006})
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             await self.task
 
 
@@ -182,16 +184,22 @@ async def test_unknown_action_of_a_consumer_with_frames_of_its_own(content: byte
     assert counters.messages_in == {"invalid": 1}
 
 
-async def test_disconnect_that_never_ends_is_ended(logs: list[Any]) -> None:
+async def test_disconnect_that_never_ends_is_ended(logs: list[Any], clock: Clock) -> None:
+    begun = asyncio.Event()
+
     class Stuck(OpenConsumer):
         handler_timeout = 0.01
 
         async def disconnect(self, code: int) -> None:
+            begun.set()
             await asyncio.Event().wait()
 
     server = Server(Stuck.as_asgi())
     await server.settle()
-    await server.end()
+    ending = asyncio.create_task(server.end())
+    await begun.wait()
+    clock.advance(0.02)
+    await ending
     [line] = [line for line in logs if line["event"] == "Handler took too long"]
     assert line["event_type"] == "websocket.disconnect"
     assert len(registry) == 0

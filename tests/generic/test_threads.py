@@ -83,7 +83,7 @@ async def test_authentication_that_waits_for_nothing_needs_no_thread(
 
     client = WebsocketCommunicator(Consumer.as_asgi(), "/ws/")
     await client.connect()
-    message = await client.wait_for_auth(max_auth_time=10)
+    message = await client.wait_for_auth()
     assert message is not None
     assert message.payload.status_code == status
     await client.disconnect()
@@ -107,7 +107,7 @@ async def test_authentication_that_may_wait_takes_one_trip_to_a_thread(
 
     client = WebsocketCommunicator(Consumer.as_asgi(), "/ws/", headers=ANN)
     await client.connect()
-    await client.assert_authenticated_status_ok(10)
+    await client.assert_authenticated_status_ok()
     await client.disconnect()
     # One call, which asgiref hands to one thread.
     assert len(hops) == 2
