@@ -20,6 +20,7 @@ from tests.app.consumers import VARIANTS, ConsumerClass, override
 from tests.browser import run_browser
 from tests.clock import Clock
 from tests.examples.demo import Demo
+from tests.hypothesis_profile import load_profile
 from tests.live.processes import Server, start_uvicorn
 from tests.pages.site import settings as page_site_settings
 from tests.patience import be_patient
@@ -28,6 +29,7 @@ Connect = Callable[..., Awaitable[WebsocketCommunicator]]
 Vary = Callable[[ConsumerClass], Any]
 LayerT = TypeVar("LayerT", bound=BaseChannelLayer)
 
+load_profile()
 be_patient()
 
 
