@@ -13,7 +13,7 @@ from pytest_django import DjangoDbBlocker
 from structlog.testing import LogCapture
 
 from chanx.generic import admission, failures, identities
-from chanx.integrations import database
+from chanx.integrations import channel_layer, database
 from chanx.log import RepeatLimit
 from chanx.testing import WebsocketCommunicator
 from tests.app.consumers import VARIANTS, ConsumerClass, override
@@ -79,6 +79,16 @@ def _fresh_log_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RepeatLimit.__init__, "__defaults__", (_log_clock.time,))
     monkeypatch.setattr(admission, "log_limit", RepeatLimit())
     monkeypatch.setattr(failures, "failure_limit", RepeatLimit())
+
+
+@pytest.fixture(autouse=True)
+def _no_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have no process look whether its layer delivers, unless a test says when.
+
+    Ten seconds after its first group it would, which is in the middle of a test that was paused, or
+    just when its event loop is closed.
+    """
+    monkeypatch.setattr(channel_layer, "CHECK_INTERVAL", None)
 
 
 @pytest.fixture(autouse=True)

@@ -959,6 +959,7 @@ async def tell_by_dict(consumer: Any) -> None:
     await consumer.send_json({"action": "echo", "payload": consumer.channel_name})
 
 
+@override_settings(CHANX={"BROKER_TIMEOUT": PATIENCE})
 @pytest.mark.parametrize("tell", [tell_by_frame, tell_by_dict])
 @pytest.mark.parametrize("step", ["plain", "send_json"])
 async def test_nobody_is_told_a_name_before_it_can_be_reached(
