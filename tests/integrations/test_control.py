@@ -1,7 +1,7 @@
 """Commands over the channel layer, in one process that stands for all."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from chanx.integrations.control import GROUP, REPLY_TYPE, Command, commands
 from chanx.integrations.control_request import NotShared, Reply, request
 from chanx.messages.incoming import PingMessage
 from chanx.testing import WebsocketCommunicator
+from chanx.utils.settings import settings_context
 from tests.app.consumers import OpenConsumer, RoomConsumer
 from tests.clock import Clock
 from tests.conftest import Connect, UseLayer
@@ -59,6 +60,13 @@ class SharedLayer(BaseChannelLayer):
     async def wait_until_joined(self) -> None:
         async with asyncio.timeout(PATIENCE):
             await self.joined.wait()
+
+
+@pytest.fixture(autouse=True)
+def _no_deadline() -> Iterator[None]:
+    """Let no pause be taken for a layer that does not answer."""
+    with settings_context(BROKER_TIMEOUT=PATIENCE):
+        yield
 
 
 @pytest.fixture

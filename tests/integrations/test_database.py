@@ -46,6 +46,7 @@ async def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     monkeypatch.setattr("chanx.integrations.database.time", clock)
     monkeypatch.setattr(database, "close_stale_connections", found.close)
     monkeypatch.setattr(database, "_next_time", 0.0)
+    monkeypatch.setattr(database, "_running", set())  # of event loops that were closed before
     return found
 
 
