@@ -1,6 +1,10 @@
 """A clock that a test has in its hand. Needs no Django."""
 
-__all__ = ["Clock"]
+import asyncio
+
+import pytest
+
+__all__ = ["Clock", "stop_clock"]
 
 
 class Clock:
@@ -16,3 +20,11 @@ class Clock:
     def advance(self, seconds: float) -> None:
         """Let this time pass. The timers of an event loop that goes by it come in its next turn."""
         self._now += seconds
+
+
+def stop_clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Stop the clock of the running event loop until the test ends, and return it."""
+    loop = asyncio.get_running_loop()
+    clock = Clock(loop.time())
+    monkeypatch.setattr(loop, "time", clock.time)
+    return clock

@@ -13,13 +13,14 @@ from pytest_django import DjangoDbBlocker
 from structlog.testing import LogCapture
 
 from chanx.generic import admission, authenticator, failures, identities, recheck
-from chanx.integrations import database
+from chanx.integrations import channel_layer, database
 from chanx.log import RepeatLimit
 from chanx.testing import WebsocketCommunicator
 from tests.app.consumers import VARIANTS, ConsumerClass, override
 from tests.browser import run_browser
-from tests.clock import Clock
+from tests.clock import Clock, stop_clock
 from tests.examples.demo import Demo
+from tests.hypothesis_profile import load_profile
 from tests.live.processes import Server, start_uvicorn
 from tests.pages.site import settings as page_site_settings
 from tests.patience import be_patient
@@ -28,6 +29,7 @@ Connect = Callable[..., Awaitable[WebsocketCommunicator]]
 Vary = Callable[[ConsumerClass], Any]
 LayerT = TypeVar("LayerT", bound=BaseChannelLayer)
 
+load_profile()
 be_patient()
 
 
@@ -87,6 +89,16 @@ def _time_for_checks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
+def _no_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have no process look whether its layer delivers, unless a test says when.
+
+    Ten seconds after its first group it would, which is in the middle of a test that was paused, or
+    just when its event loop is closed.
+    """
+    monkeypatch.setattr(channel_layer, "CHECK_INTERVAL", None)
+
+
+@pytest.fixture(autouse=True)
 def _database_for_threads(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """Let threads look whether their connections are still good, as Channels makes them do.
 
@@ -120,10 +132,7 @@ async def connect() -> AsyncIterator[Connect]:
 @pytest.fixture
 async def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock of the test's event loop, stopped: no pause of the process can bring a timer on."""
-    loop = asyncio.get_running_loop()
-    clock = Clock(loop.time())
-    monkeypatch.setattr(loop, "time", clock.time)
-    return clock
+    return stop_clock(monkeypatch)
 
 
 @pytest.fixture

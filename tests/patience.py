@@ -4,11 +4,16 @@ Theirs are the bounds of Channels and of the first chanx: half a second for auth
 a frame. A pause of the process is enough to be over them, since timers come before what would have
 stopped them. None is the point of a test that does not name it: what is waited for comes, or the
 test fails, and may then take a minute to.
+
+For tests that run in a process of their own: ``pytest -p tests.patience``, and ``python -m
+tests.patience manage.py test``.
 """
 
 import contextlib
 import functools
 import inspect
+import runpy
+import sys
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -69,3 +74,9 @@ def _extend(method: Callable[..., Any], parameter: str) -> Callable[..., Any]:
         return await method(*args, **kwargs)
 
     return call
+
+
+if __name__ == "__main__":
+    be_patient()
+    del sys.argv[0]
+    runpy.run_path(sys.argv[0], run_name="__main__")

@@ -1,5 +1,6 @@
 """URL patterns for consumers."""
 
+import asyncio
 import sys
 from types import ModuleType
 from typing import Any
@@ -82,6 +83,7 @@ async def test_include_takes_a_router_a_module_or_its_name(
 
 async def test_unknown_url_raises_as_in_channels() -> None:
     client = WebsocketCommunicator(URLRouter([path("a/", HERE)]), "/b/")
+    await asyncio.wait({client.future})  # or connect() would wait for an answer first
     with pytest.raises(ValueError, match="No route found"):
         await client.connect()
 

@@ -1,6 +1,7 @@
 """The test tools: what users' tests rely on."""
 
 import asyncio
+import functools
 import os
 import subprocess
 import sys
@@ -117,9 +118,9 @@ async def test_receiving_the_wrong_kind_fails() -> None:
 
 async def test_errors_of_the_application_surface() -> None:
     steps: list[Callable[[WebsocketCommunicator], Awaitable[Any]]] = [
-        lambda client: client.receive_from(0.1),
+        lambda client: client.receive_from(),
         lambda client: client.receive_all_json(),
-        lambda client: client.receive_until_action("x", 0.1),
+        lambda client: client.receive_until_action("x"),
         lambda client: client.wait_for_auth(),
         lambda client: client.assert_closed(),
         lambda client: client.disconnect(),
@@ -128,6 +129,7 @@ async def test_errors_of_the_application_surface() -> None:
         client = WebsocketCommunicator(raw_application, "/ws/")
         await client.connect()
         await client.send_to(text_data="fail")
+        await asyncio.wait({client.future})
         with pytest.raises(RuntimeError, match="the application failed"):
             await step(client)
 
@@ -255,7 +257,7 @@ async def test_wait_group_knows_deliveries_that_the_consumer_handles_itself(
 
     client = await connect(Consumer.as_asgi())
     await layer.group_send("room", {"type": "send_group_member", "content": {}})
-    assert await client.receive_all_json(timeout=1, wait_group=True) == [{"action": "mine"}]
+    assert await client.receive_all_json(wait_group=True) == [{"action": "mine"}]
 
 
 async def test_messages_before_a_close_are_returned(vary: Vary, connect: Connect) -> None:
@@ -521,9 +523,14 @@ async def test_assert_closed_compares_the_code_of_a_refused_handshake() -> None:
     await client.disconnect()
 
 
-async def test_assert_closed_fails_for_an_open_connection(connect: Connect) -> None:
+async def test_assert_closed_fails_for_an_open_connection(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
     client = await connect(OpenConsumer.as_asgi())
     await client.send_message(PingMessage())
+    pong = await client.receive_output()
+    client.output_queue.put_nowait(pong)  # it is there, however short the wait is
+    monkeypatch.setattr(client, "receive_output", functools.partial(client.receive_output, 0.01))
     with pytest.raises((AssertionError, TimeoutError), match=r"(?i)closed.*pong"):
         await client.assert_closed()
 
@@ -732,6 +739,8 @@ SITE = """
         USE_TZ=True,
     )
     django.setup()
+    from tests.patience import be_patient
+    be_patient()
     import base64, unittest
     from channels.routing import ProtocolTypeRouter, URLRouter
     from django.contrib.auth.models import User
@@ -772,7 +781,7 @@ SITE = """
             communicator = self.create_communicator()
             connected, _ = await communicator.connect()
             self.assertTrue(connected)
-            await communicator.assert_authenticated_status_ok(5)
+            await communicator.assert_authenticated_status_ok()
             await User.objects.acreate(username="bob")
             for _ in range(20):
                 await communicator.send_message(PingMessage())
@@ -782,7 +791,7 @@ SITE = """
         async def test_refused(self):
             communicator = self.create_communicator(headers=[])
             await communicator.connect()
-            message = await communicator.wait_for_auth(max_auth_time=5)
+            message = await communicator.wait_for_auth()
             self.assertEqual(message.payload.status_code, 401)
             await communicator.assert_closed(4401)
 

@@ -10,19 +10,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import hypothesis
 import pytest
 
+from tests.clock import Clock, stop_clock
 from tests.engine.fakes import Running, Start
+from tests.hypothesis_profile import load_profile
 
-# No example is held against a clock: a busy machine is no bug.
-hypothesis.settings.register_profile(
-    "engine",
-    parent=hypothesis.settings.default,
-    deadline=None,
-    suppress_health_check=[hypothesis.HealthCheck.too_slow],
-)
-hypothesis.settings.load_profile("engine")
+load_profile()
 
 _numbers = itertools.count()
 
@@ -48,6 +42,12 @@ def import_source(tmp_path: Path) -> Iterator[Callable[[str], ModuleType]]:
     yield run
     for name in names:
         del sys.modules[name]
+
+
+@pytest.fixture
+async def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of the test's event loop, stopped: no pause of the process can bring a timer on."""
+    return stop_clock(monkeypatch)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from chanx.engine.limits import Limits
 from chanx.exceptions import BrokerError
 
 # Not a time that anything is held against: it turns a test that would hang into one that fails.
-PATIENCE = 10.0
+PATIENCE = 60.0
 
 OnEventHandled = Callable[[Event], Awaitable[None]]
 

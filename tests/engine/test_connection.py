@@ -9,6 +9,7 @@ import pytest
 from chanx.codes import CloseCode
 from chanx.engine.connection import Connection, Event, Problem, State
 from chanx.engine.limits import Limits
+from tests.clock import Clock
 from tests.engine.fakes import PATIENCE, Running, Server, Start, frame, settle, text_event
 
 label: contextvars.ContextVar[str] = contextvars.ContextVar("label", default="none")
@@ -802,14 +803,13 @@ async def test_close_of_a_client_that_never_reads_does_not_wait_for_ever(start: 
     assert running.task.cancelling() == 0
 
 
-async def test_client_that_took_the_close_has_all_the_time_to_answer(start: Start) -> None:
+async def test_client_that_took_the_close_has_all_the_time_to_answer(
+    start: Start, clock: Clock
+) -> None:
     """How long the closing handshake may last is for the server to say."""
-    running = await start(limits=Limits(close_timeout=0.01))
+    running = await start(limits=Limits(close_timeout=1000, answer_timeout=10_000))
     await running.connection.close(4001)
-    later = asyncio.Event()
-    # Timers run in the order of their deadlines: one of the connection's would come before.
-    asyncio.get_running_loop().call_later(0.02, later.set)
-    await later.wait()
+    clock.advance(2000)
     await settle()
     assert not running.task.done()
     running.server.disconnect(4001)

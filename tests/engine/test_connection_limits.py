@@ -12,6 +12,7 @@ import pytest
 from chanx.engine.connection import Event, Problem, State
 from chanx.engine.limits import Limits, SlowClientPolicy
 from chanx.engine.stats import counters
+from tests.clock import Clock
 from tests.engine.fakes import Running, Start, Watched, frame, settle, text_event
 
 
@@ -123,23 +124,18 @@ async def test_handler_that_takes_too_long_is_cancelled_and_the_next_is_handled(
     assert running.is_in(State.OPEN)
 
 
-async def test_each_message_has_the_time_for_itself(
-    start: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    loop = asyncio.get_running_loop()
-    real, passed = loop.time, [0.0]
-    monkeypatch.setattr(loop, "time", lambda: real() + passed[0])
+async def test_each_message_has_the_time_for_itself(start: Start, clock: Clock) -> None:
     gates = Gates()
     running = await start(on_event=gates, limits=Limits(handler_timeout=1000))
     running.server.put(frame("1"), frame("2"), frame("3"))
     for text in ("1", "2"):
         await gates.until(lambda text=text: gates.inside == [text])  # type: ignore[misc]  # bound
-        passed[0] += 900
+        clock.advance(900)
         await settle()
         gates.open(text)
     await gates.until(lambda: gates.inside == ["3"])
     assert running.handler.timed_out == []
-    passed[0] += 1001
+    clock.advance(1001)
     await running.handler.until(lambda: running.handler.timed_out == [frame("3")])
 
 
@@ -251,15 +247,17 @@ async def test_client_that_does_not_answer_the_heartbeat_is_closed(start: Start)
     assert running.server.texts == ["ping"]
 
 
-async def test_client_that_answers_the_heartbeat_lives_on(start: Start) -> None:
-    running = await start(limits=Limits(heartbeat_interval=0.005))
+async def test_client_that_answers_the_heartbeat_lives_on(start: Start, clock: Clock) -> None:
+    running = await start(limits=Limits(heartbeat_interval=1000))
 
     def ping() -> None:
         running.connection.deliver("ping", 4)
         running.server.put(frame("pong"))
 
     running.connection.watch_silence(ping)
-    await running.handler.until_ended(5)
+    for number in range(5):
+        clock.advance(1000)
+        await running.handler.until_ended(number + 1)
     assert await running.end() == 1000
     assert running.server.close_codes == []
 

@@ -46,7 +46,7 @@ async def test_who_answers_is_pinged_again() -> None:
     watch = witness.answering = witness.watch(None, 0.001)
     await witness.until(lambda: len(witness.events) == 5)
     watch.stop()
-    assert witness.events == ["ping"] * 5
+    assert set(witness.events) == {"ping"}  # more than five if the machine is late
 
 
 async def test_who_has_a_reason_is_left_alone_for_another_while() -> None:
@@ -54,7 +54,7 @@ async def test_who_has_a_reason_is_left_alone_for_another_while() -> None:
     watch = witness.watch(0.001, None)
     await witness.until(lambda: len(witness.events) == 3)
     watch.stop()
-    assert witness.events == ["idle"] * 3
+    assert set(witness.events) == {"idle"}
 
 
 async def test_timeout_holds_although_pings_are_sent() -> None:

@@ -11,6 +11,7 @@ from chanx.engine.events import EVENT_TYPE, MARK_TYPE, GroupEvent
 from chanx.engine.hub import MARKS, Hub
 from chanx.engine.stats import counters
 from chanx.exceptions import BrokerError, EventMalformed
+from tests.clock import Clock
 from tests.engine.fakes import FakeMember, MemoryBroker, settle
 
 
@@ -227,9 +228,10 @@ async def publish_with_failures(hub: Hub, broker: SlowBroker, fail: Callable[[],
 
 
 async def test_number_of_what_failed_while_later_ones_went_out_is_not_lost(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, clock: Clock
 ) -> None:
-    monkeypatch.setattr("chanx.engine.losses.get_grace", lambda deadline: 2.0)
+    monkeypatch.setattr("chanx.engine.losses.get_grace", lambda deadline: 1000.0)
+    monkeypatch.setattr("chanx.engine.losses._VOID_DELAY", 0.0)
     wire: list[MemoryBroker] = []
     broker = SlowBroker(wire, "1", "2")
     sender, receiver = Hub(broker), Hub(MemoryBroker(wire))
@@ -245,6 +247,7 @@ async def test_number_of_what_failed_while_later_ones_went_out_is_not_lost(
     for member_broker in wire:
         member_broker.loses_events = False
     await publish_text(sender, "room", 6)
+    clock.advance(1001)
     for member in (here, there):
         await member.until(lambda member=member: bool(member.lost))  # type: ignore[misc]  # of a lambda
         assert member.lost == [("room", 1)]

@@ -3,21 +3,12 @@
 import threading
 
 from chanx.engine.recent import Recent
-
-
-class Clock:
-    """A clock that the test sets."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.clock import Clock
 
 
 def test_value_is_found_from_its_time_on() -> None:
-    clock = Clock()
-    recent: Recent[str] = Recent(clock=clock)
+    clock = Clock(100.0)
+    recent: Recent[str] = Recent(clock=clock.time)
     recent.note(["ann", "bob"], "gone")
     assert recent.find("ann", 100.0) == recent.find("bob", 99.0) == "gone"
     assert recent.find("ann", 100.1) is None
@@ -25,22 +16,22 @@ def test_value_is_found_from_its_time_on() -> None:
 
 
 def test_newer_value_takes_the_place_of_the_older() -> None:
-    clock = Clock()
-    recent: Recent[int] = Recent(seconds=10, clock=clock)
+    clock = Clock(100.0)
+    recent: Recent[int] = Recent(seconds=10, clock=clock.time)
     recent.note(["ann"], 1)
-    clock.now = 108.0
+    clock.advance(8)
     recent.note(["ann"], 2)
-    clock.now = 112.0
+    clock.advance(4)
     recent.note(["bob"], 3)
     assert recent.find("ann", 101.0) == 2
     assert recent.is_complete(0.0)
 
 
 def test_old_ones_are_forgotten_and_that_is_known() -> None:
-    clock = Clock()
-    recent: Recent[int] = Recent(seconds=10, clock=clock)
+    clock = Clock(100.0)
+    recent: Recent[int] = Recent(seconds=10, clock=clock.time)
     recent.note(["ann"], 1)
-    clock.now = 110.0
+    clock.advance(10)
     recent.note(["bob"], 2)
     assert recent.find("ann", 0.0) is None
     assert len(recent) == 1
@@ -49,8 +40,8 @@ def test_old_ones_are_forgotten_and_that_is_known() -> None:
 
 
 def test_number_is_bounded_and_the_newest_stay() -> None:
-    clock = Clock()
-    recent: Recent[int] = Recent(size=3, clock=clock)
+    clock = Clock(100.0)
+    recent: Recent[int] = Recent(size=3, clock=clock.time)
     recent.note(map(str, range(5)), 1)
     assert [recent.find(str(each), 0.0) for each in range(5)] == [None, None, 1, 1, 1]
     assert not recent.is_complete(100.0)

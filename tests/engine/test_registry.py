@@ -16,6 +16,7 @@ from chanx.engine.connection import Connection, State
 from chanx.engine.hub import Hub
 from chanx.engine.registry import Places, registry
 from chanx.engine.snapshot import add_source
+from tests.clock import Clock
 from tests.engine.fakes import (
     FakeMember,
     MemoryBroker,
@@ -208,7 +209,10 @@ async def test_drain_refuses_a_handshake_that_is_not_answered(start: Start) -> N
     assert running.server.close_codes == [1012]
 
 
-async def test_drain_leaves_alone_what_closes_already(start: Start) -> None:
+async def test_drain_leaves_alone_what_closes_already(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chanx.engine.drain._CLOSE_TIMEOUT", 0.01)
     running = await start()
     await running.connection.close(4000)
     assert await chanx.drain() == 0
@@ -256,12 +260,13 @@ async def test_drain_waits_for_handlers_to_end(start: Start) -> None:
     assert running.task.done()
 
 
-async def test_undrain_stops_the_closing(start: Start) -> None:
+async def test_undrain_stops_the_closing(start: Start, clock: Clock) -> None:
     runnings = [await start() for _ in range(3)]
     let_clients_answer(runnings)
-    draining = asyncio.create_task(chanx.drain(batch=1, interval=0.05))
+    draining = asyncio.create_task(chanx.drain(batch=1, interval=1000))
     await runnings[0].result()
     chanx.undrain()
+    clock.advance(1000)
     assert await draining == 1
     assert [running.connection.is_closing for running in runnings] == [True, False, False]
 

@@ -8,11 +8,14 @@ import threading
 import pytest
 
 from chanx.integrations.background import Background
+from tests.patience import PATIENCE
 
 
 @pytest.fixture
-def background() -> Background:
-    """One for the test."""
+def background(monkeypatch: pytest.MonkeyPatch) -> Background:
+    """One for the test, which is waited for as long as it takes."""
+    for bound in ("_GRACE", "_STOP"):
+        monkeypatch.setattr(f"chanx.integrations.background.{bound}", PATIENCE)
     return Background()
 
 
@@ -83,11 +86,11 @@ async def look_up():
 
 @atexit.register
 def last():
-    print(background.start(look_up()).result(10))
+    print(background.start(look_up()).result(60))
     background.stop()
 """
     result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
     )
     assert (result.stdout.strip(), result.stderr) == ("True", "")
 
@@ -100,15 +103,15 @@ from chanx.integrations.background import background
 async def get_pid():
     return os.getpid()
 
-assert background.start(get_pid()).result(10) == os.getpid()
+assert background.start(get_pid()).result(60) == os.getpid()
 if (child := os.fork()) == 0:
-    right = background.start(get_pid()).result(10) == os.getpid()
+    right = background.start(get_pid()).result(60) == os.getpid()
     background.stop()
     os._exit(0 if right else 1)
 print(os.waitpid(child, 0)[1])
 """
     command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", code]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     assert (result.stdout.strip(), result.stderr) == ("0", "")
 
 

@@ -1,7 +1,7 @@
 """Commands over the channel layer, in one process that stands for all."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -14,13 +14,14 @@ from chanx.engine.registry import registry
 from chanx.exceptions import BrokerError, NoChannelLayer
 from chanx.integrations.channel_layer import ChannelLayerBroker, get_hub
 from chanx.integrations.control import GROUP, REPLY_TYPE, Command, commands
-from chanx.integrations.control_request import NotShared, request
+from chanx.integrations.control_request import NotShared, Reply, request
 from chanx.messages.incoming import PingMessage
 from chanx.testing import WebsocketCommunicator
+from chanx.utils.settings import settings_context
 from tests.app.consumers import OpenConsumer, RoomConsumer
+from tests.clock import Clock
 from tests.conftest import Connect, UseLayer
-
-PATIENCE = 10.0
+from tests.patience import PATIENCE
 
 
 class SharedLayer(BaseChannelLayer):
@@ -61,6 +62,13 @@ class SharedLayer(BaseChannelLayer):
             await self.joined.wait()
 
 
+@pytest.fixture(autouse=True)
+def _no_deadline() -> Iterator[None]:
+    """Let no pause be taken for a layer that does not answer."""
+    with settings_context(BROKER_TIMEOUT=PATIENCE):
+        yield
+
+
 @pytest.fixture
 async def layer(use_layer: UseLayer) -> AsyncIterator[SharedLayer]:
     """A layer that may be shared; what reads it is stopped after the test."""
@@ -79,6 +87,16 @@ async def joined(layer: SharedLayer, connect: Connect) -> SharedLayer:
     await connect(OpenConsumer.as_asgi())
     await layer.wait_until_joined()
     return layer
+
+
+async def ask(command: str, arguments: dict[str, Any] | None = None) -> list[Reply]:
+    """Return the answer of the one process that there is, when it has done what it was told."""
+    return await request(command, arguments, wait=PATIENCE, count=1)
+
+
+async def settle() -> None:
+    for _ in range(100):
+        await asyncio.sleep(0)
 
 
 def select(logs: list[Any], event: str) -> list[Any]:
@@ -120,7 +138,7 @@ async def test_connection_does_not_wait_for_it(layer: SharedLayer, connect: Conn
 
 
 async def test_stats(joined: SharedLayer) -> None:
-    [reply] = await request("stats", count=1)
+    [reply] = await ask("stats")
     assert reply.error is None
     assert reply.result["pid"] == reply.pid == chanx.stats().pid
     assert reply.result["connections"]["open"] == 1
@@ -128,7 +146,7 @@ async def test_stats(joined: SharedLayer) -> None:
 
 async def test_drain_and_back(joined: SharedLayer, connect: Connect) -> None:
     client = await connect(OpenConsumer.as_asgi())
-    asking = asyncio.create_task(request("drain", {"batch": 5}, wait=0.2, timeout=PATIENCE))
+    asking = asyncio.create_task(ask("drain", {"batch": 5}))
     assert (await client.receive_output(PATIENCE))["code"] == 1012
     await client.disconnect(1012)
     for connection in registry.get_connections():
@@ -136,7 +154,7 @@ async def test_drain_and_back(joined: SharedLayer, connect: Connect) -> None:
     [reply] = await asking
     assert (reply.result, reply.is_done) == (2, True)
     assert registry.is_draining
-    [reply] = await request("undrain", count=1)
+    [reply] = await ask("undrain")
     assert reply.error is None
     assert not registry.is_draining
 
@@ -158,7 +176,7 @@ class Number(BaseModel):
 
 
 async def test_command_that_takes_time_is_waited_for(
-    joined: SharedLayer, add_command: Callable[..., None]
+    joined: SharedLayer, add_command: Callable[..., None], clock: Clock
 ) -> None:
     release = asyncio.Event()
 
@@ -167,17 +185,25 @@ async def test_command_that_takes_time_is_waited_for(
         return arguments.number + 1
 
     add_command("slow", run=run, arguments=Number, takes_time=True)
-    [reply] = await request("slow", wait=0.01, timeout=0.05)
+    asking = asyncio.create_task(request("slow", wait=1, timeout=2))
+    for _ in range(2):
+        await settle()
+        assert not asking.done()
+        clock.advance(1)
+    [reply] = await asking
     assert not reply.is_done
-    asking = asyncio.create_task(request("slow", {"number": 7}, wait=0.2, timeout=PATIENCE))
-    await asyncio.sleep(0)
+    asking = asyncio.create_task(request("slow", {"number": 7}, wait=1, timeout=2))
+    await settle()
+    clock.advance(1)
+    await settle()
+    assert not asking.done()
     release.set()
     [reply] = await asking
     assert (reply.result, reply.is_done) == (8, True)
 
 
 async def test_arguments_are_validated(joined: SharedLayer, logs: list[Any]) -> None:
-    [reply] = await request("drain", {"batch": -1, "secret": "token"}, count=1)
+    [reply] = await ask("drain", {"batch": -1, "secret": "token"})
     assert reply.error
     assert "('batch',): Input should be greater than or equal to 1" in reply.error
     assert "token" not in reply.error
@@ -192,7 +218,7 @@ async def test_command_that_fails_is_logged_and_told_without_details(
         raise RuntimeError("secret of the server")
 
     add_command("fail", run=run, arguments=Number)
-    [reply] = await request("fail", count=1)
+    [reply] = await ask("fail")
     assert reply.error == "RuntimeError"
     [line] = select(logs, "Failed to perform a control command")
     assert line["command"] == "fail"
@@ -215,7 +241,7 @@ async def test_unknown_and_malformed_commands_are_ignored(
     await joined.group_send(GROUP, {"type": "chanx.control", **event})
     await wait_for_line(logs, "Ignored a control command")
     assert select(logs, "Performing a control command") == []
-    assert len(await request("stats", count=1)) == 1
+    assert len(await ask("stats")) == 1
 
 
 @pytest.mark.parametrize("group", [GROUP, MARKS, "chanx.anything"])
@@ -244,7 +270,7 @@ async def test_consumers_do_not_reach_the_groups_of_chanx(
     await connect(Consumer.as_asgi())
     assert len(refused) == 6
     assert "specific.other" not in joined.inner.groups.get(group, {})
-    assert len(await request("stats", count=1)) == 1  # after what would have been published
+    assert len(await ask("stats")) == 1  # after what would have been published
     assert not registry.is_draining
 
 
@@ -266,7 +292,7 @@ async def test_consumer_that_joins_a_group_of_chanx_is_closed(
 async def test_group_message_is_no_command(joined: SharedLayer) -> None:
     content = {"type": "chanx.control", "command": "drain", "reply_to": "x", "id": "1"}
     await joined.group_send(GROUP, {"type": "send_group_member", "content": content})
-    assert len(await request("stats", count=1)) == 1
+    assert len(await ask("stats")) == 1
     assert not registry.is_draining
 
 
@@ -315,7 +341,7 @@ async def test_layer_that_fails_at_first_is_joined_later(
     layer.failures = 3
     await connect(OpenConsumer.as_asgi())
     await layer.wait_until_joined()
-    assert len(await request("stats", count=1)) == 1
+    assert len(await ask("stats")) == 1
 
 
 async def test_nobody_answers(layer: SharedLayer) -> None:

@@ -13,6 +13,7 @@ from chanx.integrations import database
 from chanx.messages.incoming import PingMessage
 from tests.app.consumers import OpenConsumer
 from tests.conftest import Connect
+from tests.patience import PATIENCE
 
 PROCESSING_ERROR = {"action": "error", "payload": {"detail": "Failed to process message"}}
 
@@ -34,7 +35,7 @@ class Clock:
         self.loop.call_soon_threadsafe(self.called.set)
 
     async def wait(self) -> None:
-        await asyncio.wait_for(self.called.wait(), 10)
+        await asyncio.wait_for(self.called.wait(), PATIENCE)
         self.called.clear()
 
 
@@ -45,6 +46,7 @@ async def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     monkeypatch.setattr("chanx.integrations.database.time", clock)
     monkeypatch.setattr(database, "close_stale_connections", found.close)
     monkeypatch.setattr(database, "_next_time", 0.0)
+    monkeypatch.setattr(database, "_running", set())  # of event loops that were closed before
     return found
 
 
@@ -182,7 +184,7 @@ async def test_what_middleware_opens_is_not_left_for_what_ends_much_later(
     deadlines += [clock.now + 3600, None]
     database.watch_default_thread()
     await clock.wait()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while database._watch is None or database._running:
             await asyncio.sleep(0)
     database.watch_default_thread()
@@ -191,6 +193,6 @@ async def test_what_middleware_opens_is_not_left_for_what_ends_much_later(
 
 
 async def wait_for_watch_to_end() -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while database._watch is not None or database._running:
             await asyncio.sleep(0)

@@ -7,8 +7,7 @@ import pytest
 from channels.layers import BaseChannelLayer
 
 from chanx.integrations.reader import Reader
-
-PATIENCE = 10.0
+from tests.patience import PATIENCE
 
 
 class Layer(BaseChannelLayer):
