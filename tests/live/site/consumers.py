@@ -67,6 +67,8 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):
     message_rate = None
     max_invalid_messages = None
     max_message_size = 1024 * 1024
+    # A handler waits for the test, or publishes a great deal: how long is up to the machine.
+    handler_timeout = None
 
     @property
     def client(self) -> str:
@@ -165,6 +167,13 @@ class GatedConsumer(LiveConsumer):
 
     authentication_classes = [GateAuthentication]
     authenticator_class = CountingAuthenticator
+
+
+class PatientConsumer(LiveConsumer):
+    """Keeps whatever its client does not read in time."""
+
+    outbox_frames = None
+    outbox_bytes = None
 
 
 class ClosedConsumer(LiveConsumer):
