@@ -185,13 +185,18 @@ class ClosedConsumer(LiveConsumer):
 
 
 class GraceConsumer(LiveConsumer):
-    """Gives a handler time after the connection has ended; it says when it has used it."""
+    """Gives a handler time after the connection has ended; it says when it has used it.
+
+    That of a message that says to block uses all of it.
+    """
 
     disconnect_grace = 30
 
     async def receive_message(self, message: LiveMessage, **kwargs: Any) -> None:
         """Go on until some time after the close, with what any handler might still have to do."""
         board.add("blocking", self.client)
+        if isinstance(message, BlockMessage):
+            await released.wait()
         while self._driver.is_open:
             await asyncio.sleep(0.01)
         await asyncio.sleep(0.1)
