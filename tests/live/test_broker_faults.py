@@ -3,9 +3,10 @@
 import asyncio
 import contextlib
 import json
+import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -249,6 +250,7 @@ async def test_redis_that_is_not_there_at_the_start_is_waited_for(
 ) -> None:
     mortal_redis.kill()
     with (
+        hold_port(mortal_redis.port) as place,
         start_uvicorn(LIVE_APPLICATION, environment=environment) as first,
         start_uvicorn(LIVE_APPLICATION, environment=environment) as second,
     ):
@@ -257,6 +259,7 @@ async def test_redis_that_is_not_there_at_the_start_is_waited_for(
             await publisher.send("publish", {"group": "all"})
             await get_answer(publisher, "error")
             await check_alive(publisher, *members)
+            place.close()
             mortal_redis.restart()
             seconds = await measure_return(publisher, GROUPS[:-1], get_wanted(members))
             print(f"All {len(members)} reached {seconds:.2f} s after the start")  # noqa: T201 - shown by -rP
@@ -264,6 +267,14 @@ async def test_redis_that_is_not_there_at_the_start_is_waited_for(
             await check_alive(publisher, *members)
         for server in site.both:
             check_log(server)
+
+
+@contextmanager
+def hold_port(port: int) -> Iterator[socket.socket]:
+    """Keep a port from servers that choose theirs. Nobody listens: who connects is refused."""
+    with socket.socket() as place:
+        place.bind(("127.0.0.1", port))
+        yield place
 
 
 async def test_slow_redis_is_no_outage(
