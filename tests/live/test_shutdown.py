@@ -100,7 +100,7 @@ async def test_second_sigterm_goes_to_the_server_at_once() -> None:
             connect(server, "/ws/grace/?client=busy") as busy,
             connect(server, "/ws/live/") as client,
         ):
-            # Half a minute of grace: a client that is silent is given up by daphne in a second.
+            # daphne gives up a client that is silent after one second, and a handler after eleven.
             await busy.send("block")
             await watcher.wait("blocking", 1, "busy")
             server.send_signal(signal.SIGTERM)
