@@ -23,9 +23,6 @@ APPLICATION: Final = "stress.site.asgi:application"
 LAYER: Final = "channels_redis.pubsub.RedisPubSubChannelLayer"
 
 
-BROKER_TIMEOUT: Final = 1.0
-"""Seconds; less than the default, so that a frozen Redis is soon given up."""
-
 _OWN_GROUPS: Final = {"chanx.control"}
 """What the process itself is a member of, for as long as it lives."""
 _OWN_TASKS: Final = Counter(("chanx group chanx.control", "chanx group chanx.marks", "chanx probe"))
@@ -119,7 +116,6 @@ def run_servers(redis: Redis, count: int) -> Iterator[list[Server]]:
         environment = {
             "DJANGO_SETTINGS_MODULE": "stress.site.settings",
             "STRESS_CHANNEL_LAYER": json.dumps(layer),
-            "STRESS_CHANX": json.dumps({"BROKER_TIMEOUT": BROKER_TIMEOUT}),
             "STRESS_DATABASE": str(Path(folder, "db.sqlite3")),
         }
         with ExitStack() as stack:

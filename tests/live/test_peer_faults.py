@@ -243,12 +243,16 @@ class Member:
 async def test_all_of_a_burst_reaches_1000_members(server: Server) -> None:
     count = 200
     members = [Member() for _ in range(1_000)]
-    async with connect(server, "/ws/peer/") as publisher, asyncio.timeout(DEADLINE):
+    async with connect(server, "/ws/peer/") as publisher:
         for start in range(0, len(members), 50):
-            await asyncio.gather(*(member.open(server) for member in members[start : start + 50]))
+            async with asyncio.timeout(DEADLINE):
+                batch = members[start : start + 50]
+                await asyncio.gather(*(member.open(server) for member in batch))
         await publisher.send("publish", {"group": "thousand", "count": count})
         # The first message of each is about its authentication.
-        await asyncio.gather(*(member.wait(count + 1) for member in members))
+        for member in members:
+            async with asyncio.timeout(DEADLINE):
+                await member.wait(count + 1)
         for member in members:
             member.client.close()
     expected = [{"action": "numbered", "payload": number} for number in range(count)]

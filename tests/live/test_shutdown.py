@@ -16,9 +16,10 @@ COUNT = 2000
 COUNT_OF_OTHERS = 500
 """For the servers that take longer to connect so many."""
 AT_ONCE = 50
-LIMIT = 30.0
-"""Seconds from SIGTERM until the process has ended, on a machine that others use too. What it takes
-when they do not is less than 5, and printed: shown by -rP."""
+LIMIT = 39.0
+"""Seconds from SIGTERM until the process has ended: less than the 40 after which a drain gives up
+what does not end by itself. What it takes on a machine that nobody else uses is less than 5, and
+printed: shown by -rP."""
 
 
 @pytest.fixture(autouse=True)
@@ -94,13 +95,18 @@ async def test_handlers_have_their_grace_time_at_sigterm(start: StartServer) -> 
 
 async def test_second_sigterm_goes_to_the_server_at_once() -> None:
     with start_daphne(LIVE_APPLICATION, environment=LIVE_ENVIRONMENT) as server:
-        async with connect(server, "/ws/live/") as silent, connect(server, "/ws/live/") as client:
-            silent.websocket.transport.pause_reading()  # answers no close frame
+        async with (
+            control(server) as watcher,
+            connect(server, "/ws/grace/?client=busy") as busy,
+            connect(server, "/ws/live/") as client,
+        ):
+            # daphne gives up a client that is silent after one second, and a handler after eleven.
+            await busy.send("block")
+            await watcher.wait("blocking", 1, "busy")
             server.send_signal(signal.SIGTERM)
             assert await client.receive_until_closed() == ([], 4503)
             server.send_signal(signal.SIGTERM)
             await asyncio.to_thread(server.wait)
-            silent.websocket.transport.resume_reading()
     server.check_tracebacks()
     assert find_lines(server, "Drained") == []
 

@@ -4,14 +4,28 @@ Only with uvicorn: daphne has no backpressure, it keeps what a client does not r
 """
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
+import pytest
+
 from tests.live.clients import Client, Control, connect, connect_all, control
-from tests.live.conftest import find_lines
-from tests.live.processes import Server
+from tests.live.conftest import LIVE_APPLICATION, LIVE_ENVIRONMENT, find_lines
+from tests.live.processes import Server, start_uvicorn
 
 MEMORY_BOUND = 32 * 1024 * 1024
 """Bytes by which the process may grow; unread replies or waiting frames alone would be more."""
+
+
+@pytest.fixture
+def uvicorn() -> Iterator[Server]:
+    """The live site on uvicorn, for one test alone.
+
+    It sends no pings, which who does not read cannot answer: the connection would end for that.
+    """
+    options = ("--ws-ping-interval", "0")
+    with start_uvicorn(LIVE_APPLICATION, *options, environment=LIVE_ENVIRONMENT) as server:
+        yield server
 
 
 async def test_member_that_does_not_read_is_closed_and_holds_nobody_up(uvicorn: Server) -> None:
@@ -46,6 +60,7 @@ async def test_member_that_does_not_read_is_closed_and_holds_nobody_up(uvicorn: 
     assert numbers == list(range(len(numbers)))
     assert len(numbers) < batches * size
     assert code in (1006, 1013)
+    uvicorn.stop()  # all that it has written is there
     [line] = find_lines(uvicorn, "Closing slow websocket")
     assert (line["path"], line["level"], line["reason"]) == ("/ws/live/", "warning", "outbox full")
     [line] = [

@@ -20,7 +20,7 @@ from chanx.messages.base import BaseIncomingMessage, BaseMessage
 from chanx.messages.incoming import PingMessage
 from chanx.messages.outgoing import PongMessage
 from tests.live.site.board import board
-from tests.live.site.consumers import get_parameters
+from tests.live.site.consumers import gate, get_parameters
 
 
 def add_sleep(connection: Any, **kwargs: Any) -> None:
@@ -36,10 +36,12 @@ class Work(BaseModel):
     """Queries that are started at once, each as long as asked for.
 
     ``way``: by the async ORM, or by the sync one in a thread, asgiref's way or Channels'.
+    ``is_gated``: each holds its thread until the test opens the gate.
     """
 
     count: int = 1
     seconds: float = 0
+    is_gated: bool = False
     way: Literal["async", "sync", "channels"] = "sync"
 
 
@@ -107,7 +109,7 @@ class DatabaseConsumer(AsyncJsonWebsocketConsumer):
         hop: Callable[[Any], Any] = sync_to_async
         if work.way == "channels":
             hop = database_sync_to_async
-        started: Awaitable[Any] = hop(self.query)(work.seconds)
+        started: Awaitable[Any] = hop(self.query)(work)
         return started
 
     async def query_async(self) -> None:
@@ -115,13 +117,15 @@ class DatabaseConsumer(AsyncJsonWebsocketConsumer):
         await User.objects.acount()
         self.done.threads.append(await sync_to_async(get_thread)())
 
-    def query(self, seconds: float) -> None:
-        """Ask, and take so long for it."""
+    def query(self, work: Work) -> None:
+        """Ask, and take as long for it as was asked for."""
         self.done.after = self.count_others()
         self.done.threads.append(get_thread())
-        if seconds:
+        if work.is_gated:
+            gate.wait()
+        if work.seconds:
             with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_sleep(%s)", [seconds])
+                cursor.execute("SELECT pg_sleep(%s)", [work.seconds])
         else:
             User.objects.count()
         finished[id(self)] += 1

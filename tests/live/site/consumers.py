@@ -67,6 +67,8 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):
     message_rate = None
     max_invalid_messages = None
     max_message_size = 1024 * 1024
+    # A handler waits for the test, or publishes a great deal: how long is up to the machine.
+    handler_timeout = None
 
     @property
     def client(self) -> str:
@@ -167,6 +169,13 @@ class GatedConsumer(LiveConsumer):
     authenticator_class = CountingAuthenticator
 
 
+class PatientConsumer(LiveConsumer):
+    """Keeps whatever its client does not read in time."""
+
+    outbox_frames = None
+    outbox_bytes = None
+
+
 class ClosedConsumer(LiveConsumer):
     """Refuses whoever has no password, before it accepts."""
 
@@ -176,13 +185,18 @@ class ClosedConsumer(LiveConsumer):
 
 
 class GraceConsumer(LiveConsumer):
-    """Gives a handler time after the connection has ended; it says when it has used it."""
+    """Gives a handler time after the connection has ended; it says when it has used it.
+
+    That of a message that says to block uses all of it.
+    """
 
     disconnect_grace = 30
 
     async def receive_message(self, message: LiveMessage, **kwargs: Any) -> None:
         """Go on until some time after the close, with what any handler might still have to do."""
         board.add("blocking", self.client)
+        if isinstance(message, BlockMessage):
+            await released.wait()
         while self._driver.is_open:
             await asyncio.sleep(0.01)
         await asyncio.sleep(0.1)

@@ -9,11 +9,13 @@ from tests.live.site.consumers import (
     GatedConsumer,
     GraceConsumer,
     LiveConsumer,
+    PatientConsumer,
 )
 
 router = URLRouter(
     [
         path("live/", LiveConsumer.as_asgi()),
+        path("patient/", PatientConsumer.as_asgi()),
         path("gated/", GatedConsumer.as_asgi()),
         path("closed/", ClosedConsumer.as_asgi()),
         path("grace/", GraceConsumer.as_asgi()),
