@@ -3,10 +3,16 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 from tests.node_tools import ROOT
 
-__all__ = ["run_python"]
+__all__ = ["add_to_path", "run_python"]
+
+
+def add_to_path(folder: Path) -> str:
+    """Return the PYTHONPATH of this process with a folder before it."""
+    return os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
 
 
 def run_python(*arguments: str, seed: str) -> str:

@@ -8,13 +8,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.docs.pages import EXAMPLES, ROOT, get_example, get_fences
 from tests.live.processes import Server, start_uvicorn
+from tests.python import add_to_path
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -60,10 +60,6 @@ def run(*arguments: str, **environment: str) -> str:
     )
     assert result.returncode == 0, result.stdout
     return result.stdout
-
-
-def add_to_path(folder: Path) -> str:
-    return os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
 
 
 def test_checks_find_nothing() -> None:

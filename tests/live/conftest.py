@@ -23,6 +23,7 @@ from tests.live.processes import (
     start_hypercorn,
     start_uvicorn,
 )
+from tests.python import add_to_path
 
 LIVE_ENVIRONMENT = {"DJANGO_SETTINGS_MODULE": "tests.live.site.settings"}
 LIVE_APPLICATION = "tests.live.site.asgi:application"
@@ -141,11 +142,6 @@ def auth_site(
     with auth.serve(auth_database, tmp_path_factory.mktemp("auth-site")) as site:
         yield site
     site.server.check_tracebacks()
-
-
-def add_to_path(folder: Path) -> str:
-    """Return the PYTHONPATH of this process with a folder before it."""
-    return os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
 
 
 def find_lines(server: Server, event: str) -> list[dict[str, Any]]:
