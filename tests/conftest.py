@@ -18,7 +18,7 @@ from chanx.log import RepeatLimit
 from chanx.testing import WebsocketCommunicator
 from tests.app.consumers import VARIANTS, ConsumerClass, override
 from tests.browser import run_browser
-from tests.clock import Clock, stop_clock
+from tests.clock import Clock, clock  # noqa: F401 - a fixture
 from tests.examples.demo import Demo
 from tests.hypothesis_profile import load_profile
 from tests.live.processes import Server, start_uvicorn
@@ -127,12 +127,6 @@ async def connect() -> AsyncIterator[Connect]:
     # A re-check that nobody waits for any more may still query, where the database is flushed next:
     # this comes after it in the same thread.
     await sync_to_async(int)()
-
-
-@pytest.fixture
-async def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The clock of the test's event loop, stopped: no pause of the process can bring a timer on."""
-    return stop_clock(monkeypatch)
 
 
 @pytest.fixture

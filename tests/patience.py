@@ -19,6 +19,8 @@ from typing import Any, Final
 
 from asgiref.testing import ApplicationCommunicator
 
+from chanx.testing import WebsocketCommunicator
+
 __all__ = ["PATIENCE", "be_patient", "pytest_configure"]
 
 PATIENCE: Final = 60.0
@@ -44,9 +46,6 @@ def be_patient() -> None:
 
     Their signatures remain as they are.
     """
-    # Not before Django has its settings.
-    from chanx.testing import WebsocketCommunicator
-
     kinds: list[Any] = [ApplicationCommunicator, WebsocketCommunicator]
     with contextlib.suppress(ImportError):  # Channels' own needs daphne
         from channels.testing import WebsocketCommunicator as ChannelsCommunicator

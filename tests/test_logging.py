@@ -82,7 +82,7 @@ def only(logs: list[Any], event: str) -> Any:
 async def test_life_of_a_connection_is_logged(vary: Vary, logs: list[Any]) -> None:
     client = WebsocketCommunicator(vary(OpenConsumer), "/ws/")
     await client.connect()
-    await client.wait_for_auth(max_auth_time=10)
+    await client.wait_for_auth()
     await client.send_message(PingMessage())
     await client.receive_all_json()
     await client.disconnect(4000)
@@ -299,7 +299,7 @@ async def test_ip_is_that_of_the_client(logs: list[Any]) -> None:
         client = WebsocketCommunicator(OpenConsumer.as_asgi(), "/ws/")
         client.scope["client"] = address
         await client.connect()
-        await client.wait_for_auth(max_auth_time=10)
+        await client.wait_for_auth()
         await client.disconnect()
         assert {line["ip"] for line in logs} == {expected}
 

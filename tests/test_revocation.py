@@ -75,7 +75,7 @@ class SharedLayer(BaseChannelLayer):
 def _stop_background(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What a test sends has been sent when it ends, and the thread has ended."""
     for bound in ("_GRACE", "_STOP"):
-        monkeypatch.setattr(f"chanx.integrations.background.{bound}", PATIENCE)
+        monkeypatch.setattr(f"chanx.integrations.background.{bound}", PATIENCE / 2)
     yield
     background.stop()
 

@@ -18,7 +18,7 @@ from django.test import TransactionTestCase, override_settings
 from rest_framework.permissions import IsAuthenticated
 
 from chanx.messages.incoming import PingMessage
-from chanx.messages.outgoing import AuthenticationMessage
+from chanx.messages.outgoing import AuthenticationMessage, PongMessage
 from chanx.routing import path
 from chanx.testing import WebsocketCommunicator, WebsocketTestCase
 from chanx.utils.settings import override_chanx_settings, settings_context
@@ -363,6 +363,52 @@ async def test_pause_of_the_process_is_no_timeout_of_a_connection() -> None:
     await client.send_to("something")
     assert await client.receive_from(timeout=0.2) == "late"
     await client.disconnect(timeout=0.2)
+
+
+async def test_pause_of_the_process_is_no_timeout_of_messages() -> None:
+    class Consumer(OpenConsumer):
+        async def receive_message(self, message: Any, **kwargs: Any) -> None:
+            pause_process()
+            await asyncio.sleep(0.01)
+            await self.send_message(PongMessage())
+
+    client = WebsocketCommunicator(Consumer.as_asgi(), "/ws/")
+    await client.connect()
+    await client.send_message(PingMessage())
+    assert len(await client.receive_until_action("pong", timeout=0.2)) == 1
+    await client.send_message(PingMessage())
+    assert len(await client.receive_all_json(timeout=0.2)) == 1
+    await client.disconnect()
+
+
+async def test_no_timeout_is_without_end() -> None:
+    client = WebsocketCommunicator(OpenConsumer.as_asgi(), "/ws/")
+    forever: Any = None
+    await client.connect(timeout=forever)
+    await client.wait_for_auth(max_auth_time=forever)
+    await client.send_message(PingMessage())
+    assert (await client.receive_json_from(timeout=forever))["action"] == "pong"
+    await client.disconnect(timeout=forever)
+
+
+async def test_cancelled_disconnect_ends_the_application() -> None:
+    async def linger(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        try:
+            await asyncio.Event().wait()
+        finally:
+            is_over.set()
+
+    is_over = asyncio.Event()
+    client = WebsocketCommunicator(linger, "/ws/")
+    await client.connect()
+    leaving = asyncio.create_task(client.disconnect(timeout=3600))
+    await asyncio.sleep(0)  # it waits now
+    leaving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await leaving
+    await asyncio.wait_for(is_over.wait(), 60)
 
 
 async def test_cancelled_wait_loses_no_frame() -> None:

@@ -96,21 +96,27 @@ class WebsocketCommunicator(_Communicator):  # type: ignore[misc]  # the base is
         return True, response.get("subprotocol")
 
     async def receive_output(self, timeout: float = 1) -> Any:
-        """Return the next event of the application, and remember the code if it is a close."""
-        if self.output_queue.empty() and not self.future.done():
-            event = await self._take_output(timeout)
-        else:
-            event = await super().receive_output(timeout)
-        if event["type"] == "websocket.close":
-            self._close_code = event.get("code", 1000)
-        return event
+        """Return the next event of the application, and remember the code if it is a close.
 
-    async def _take_output(self, timeout: float) -> Any:
-        for part in split_time(timeout):
+        When none comes the application is ended: TimeoutError, or what it raised.
+        """
+        try:
+            return await self._receive(split_time(timeout))
+        except TimeoutError:
+            return await super().receive_output(_AT_ONCE)
+
+    async def _receive(self, parts: Iterable[float | None]) -> Any:
+        """Return the next event. Raises TimeoutError, and the application goes on."""
+        if self.future.done():
+            self.future.result()  # raises what the application raised
+        for part in parts:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(part):
-                    return await self.output_queue.get()
-        return await super().receive_output(_AT_ONCE)  # ends the application, and says why
+                    event = await self.output_queue.get()
+                if event["type"] == "websocket.close":
+                    self._close_code = event.get("code", 1000)
+                return event
+        raise TimeoutError
 
     async def send_to(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Send a text or a binary frame, which may be empty."""
@@ -130,22 +136,25 @@ class WebsocketCommunicator(_Communicator):  # type: ignore[misc]  # the base is
 
     async def receive_from(self, timeout: float = 1) -> str | bytes:
         """Return the content of the next frame. Fails when the connection is closed instead."""
-        event = await self.receive_output(timeout)
-        assert event["type"] == "websocket.send", f"Expected a frame, got {event}"
-        text: str | None = event.get("text")
-        return text if text is not None else bytes(event["bytes"])
+        return _get_content(await self.receive_output(timeout))
 
     async def receive_json_from(self, timeout: float = 1) -> Any:
         """Return the parsed JSON of the next frame, which must be a text frame."""
-        content = await self.receive_from(timeout)
-        assert isinstance(content, str), "Expected a text frame, got a binary one"
-        return json.loads(content)
+        return _parse(await self.receive_from(timeout))
+
+    async def wait(self, timeout: float = 1) -> None:
+        """Wait until the application has ended, and end it if it has not by then."""
+        try:
+            is_over = await wait_awake(self.future, timeout)
+        except asyncio.CancelledError:
+            self.future.cancel()
+            raise
+        await super().wait(timeout if is_over else _AT_ONCE)
 
     async def disconnect(self, code: int = 1000, timeout: float = 1) -> None:
         """Close from the client's side, and wait until the application has ended."""
         await self.send_input({"type": "websocket.disconnect", "code": code})
-        is_over = await wait_awake(self.future, timeout)
-        await self.wait(timeout if is_over else _AT_ONCE)
+        await self.wait(timeout)
 
     async def disconnect_if_running(self) -> None:
         """Close like ``disconnect``, unless never connected or already over."""
@@ -205,13 +214,13 @@ class WebsocketCommunicator(_Communicator):  # type: ignore[misc]  # the base is
         Raises TimeoutError when none comes.
         """
         messages: list[dict[str, Any]] = []
+        parts = split_time(timeout)
         try:
-            async with asyncio.timeout(timeout):
-                while True:
-                    message = await self.receive_json_from(timeout)
-                    if _get_action(message) == action:
-                        return [*messages, message] if inclusive else messages
-                    messages.append(message)
+            while True:
+                message = _parse(_get_content(await self._receive(parts)))
+                if _get_action(message) == action:
+                    return [*messages, message] if inclusive else messages
+                messages.append(message)
         except TimeoutError:
             if self.future.done():
                 self.future.result()  # raises what the application raised
@@ -289,6 +298,17 @@ class _Authentication(BaseIncomingMessage):
 
 def _get_names() -> tuple[str, bool]:
     return chanx_settings.MESSAGE_ACTION_KEY, chanx_settings.CAMELIZE
+
+
+def _get_content(event: Any) -> str | bytes:
+    assert event["type"] == "websocket.send", f"Expected a frame, got {event}"
+    text: str | None = event.get("text")
+    return text if text is not None else bytes(event["bytes"])
+
+
+def _parse(content: str | bytes) -> Any:
+    assert isinstance(content, str), "Expected a text frame, got a binary one"
+    return json.loads(content)
 
 
 def _get_action(message: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.clock import Clock, stop_clock
+from tests.clock import clock  # noqa: F401 - a fixture
 from tests.engine.fakes import Running, Start
 from tests.hypothesis_profile import load_profile
 
@@ -42,12 +42,6 @@ def import_source(tmp_path: Path) -> Iterator[Callable[[str], ModuleType]]:
     yield run
     for name in names:
         del sys.modules[name]
-
-
-@pytest.fixture
-async def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The clock of the test's event loop, stopped: no pause of the process can bring a timer on."""
-    return stop_clock(monkeypatch)
 
 
 @pytest.fixture

@@ -485,6 +485,7 @@ async def test_event_just_before_a_handshake_counts_and_a_kick_does_not(
     desk: Desk, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Django tells of a logout before it deletes the session."""
+    assert identities_module._LEAD >= 1
     monkeypatch.setattr(identities_module, "_LEAD", 3600.0)  # "just", however long it takes
     announce([get_user_subject(7)])
     act_here("disconnect", {"users": ["7"]})

@@ -15,7 +15,7 @@ from tests.patience import PATIENCE
 def background(monkeypatch: pytest.MonkeyPatch) -> Background:
     """One for the test, which is waited for as long as it takes."""
     for bound in ("_GRACE", "_STOP"):
-        monkeypatch.setattr(f"chanx.integrations.background.{bound}", PATIENCE)
+        monkeypatch.setattr(f"chanx.integrations.background.{bound}", PATIENCE / 2)
     return Background()
 
 
@@ -90,7 +90,7 @@ def last():
     background.stop()
 """
     result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=True
     )
     assert (result.stdout.strip(), result.stderr) == ("True", "")
 
@@ -111,7 +111,7 @@ if (child := os.fork()) == 0:
 print(os.waitpid(child, 0)[1])
 """
     command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", code]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    result = subprocess.run(command, capture_output=True, text=True, timeout=100, check=True)
     assert (result.stdout.strip(), result.stderr) == ("0", "")
 
 

@@ -755,6 +755,13 @@ class ExpiringLayer(InMemoryChannelLayer):
         await super().group_add(group, channel)
 
 
+@pytest.fixture
+def _refreshed_as_it_expires(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the expiry alone say how often memberships are renewed."""
+    monkeypatch.setattr("chanx.integrations.refresh.REFRESH_INTERVAL", 86_400)
+
+
+@pytest.mark.usefixtures("_refreshed_as_it_expires")
 async def test_membership_is_refreshed_before_it_expires(
     connect: Connect, use_layer: UseLayer
 ) -> None:
@@ -792,6 +799,7 @@ async def test_refreshing_survives_failures(
     assert counters.broker["refresh_failures"] >= 1
 
 
+@pytest.mark.usefixtures("_refreshed_as_it_expires")
 async def test_refreshing_ends_with_the_last_member_and_starts_again(
     connect: Connect, use_layer: UseLayer
 ) -> None:

@@ -27,6 +27,9 @@ FAILED = "Channel layer failed, trying again"
 RETURNED = "Channel layer is back"
 FORGOTTEN = "Channel layer lost groups, joining them again"
 
+BOUND = 30.0
+"""Seconds within which deliveries work again, however busy the machine is."""
+
 
 @dataclass
 class Site:
@@ -90,7 +93,7 @@ async def measure_return(
     """Publish until each member has something from its groups, which are given by index.
 
     Returns the seconds that took: two at most where nobody else uses the machine. They are printed,
-    shown by -rP, and not judged but by the deadline that every wait has.
+    shown by -rP. Fails if it takes longer than ``BOUND``.
     """
     begun = time.monotonic()
     arrived = asyncio.gather(*(receive_numbers(*each) for each in members.items()))
@@ -98,7 +101,7 @@ async def measure_return(
         for index, group in enumerate(groups):
             await publisher.send("publish", {"group": group, "start": index})
         await asyncio.wait({arrived}, timeout=0.05)
-        assert time.monotonic() - begun < DEADLINE, "Not everything arrives"
+        assert time.monotonic() - begun < BOUND, "Not everything arrives"
     arrived.result()
     return time.monotonic() - begun
 

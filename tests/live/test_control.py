@@ -33,8 +33,7 @@ from django.core.management import execute_from_command_line
 from chanx.management import commands
 request = commands.request
 def request_of_two(command, arguments, **options):
-    options |= {{"count": 2, "wait": {DEADLINE}, "timeout": {DEADLINE}}}
-    return request(command, arguments, **options)
+    return request(command, arguments, **({{"count": 2, "wait": {DEADLINE}}} | options))
 commands.request = request_of_two
 execute_from_command_line()
 """
@@ -91,11 +90,11 @@ async def joined(site: Site) -> AsyncIterator[Site]:
 
 @pytest.mark.redis
 async def test_stats_of_each_process(joined: Site) -> None:
-    found = json.loads(await joined.manage("chanx_stats", "--json"))
+    found = json.loads(await joined.manage("chanx_stats", "--json", "--wait", "60"))
     assert {stats["pid"] for stats in found} == {server.pid for server in joined.servers}
     assert [stats["connections"]["open"] for stats in found] == [1, 1]
     assert {stats["memberships"] for stats in found} == {1, 2}
-    table = await joined.manage("chanx_stats")
+    table = await joined.manage("chanx_stats", "--wait", "60")
     heading, *rows, total = table.splitlines()
     assert heading.split()[:3] == ["pid", "started", "(UTC)"]
     assert {int(row.split()[0]) for row in rows} == {server.pid for server in joined.servers}
@@ -118,7 +117,7 @@ async def test_drain_and_back(joined: Site) -> None:
             await Client.open(server, "/ws/live/")
         response = raised.value.response
         assert (response.status_code, response.headers["retry-after"]) == (503, "5")
-    assert "draining" in await joined.manage("chanx_stats")
+    assert "draining" in await joined.manage("chanx_stats", "--wait", "60")
     output = await joined.manage("chanx_drain", "--undo")
     assert sorted(output.splitlines()) == sorted(
         f"process {server.pid}: accepts connections" for server in joined.servers

@@ -29,8 +29,9 @@ from tests.live.processes import Process, RedisServer, wait_until_joined
 pytestmark = pytest.mark.redis
 
 BOUND = 1.0
-"""Seconds from an event to the close frame in another process; the shortest of several is compared
-with it, as a busy machine may hold up any of them."""
+"""Seconds from an event to the close frame in another process; the shortest of up to ``TRIES`` is
+compared with it, as a busy machine may hold up any of them."""
+TRIES = 4
 
 BACKENDS = {
     "core": "channels_redis.core.RedisChannelLayer",
@@ -169,27 +170,35 @@ async def test_events_of_a_third_process_end_the_right_sockets_within_a_second(
     joined: Pair,
 ) -> None:
     seconds = {}
-    for event, code in EVENTS.items():
-        async with AsyncExitStack() as stack:
-            sockets = await open_sockets(joined, stack)
-            ends = ENDS[event]
-            ended = sockets.by_session * (ends != "token") + sockets.by_token * (ends != "session")
-            stay = [each for each in sockets.by_session + sockets.by_token if each not in ended]
-            waiting = asyncio.create_task(wait_closed(ended))
-            output = await joined.run(
-                f"{MODELS}{code}\nprint('begun', begun)", sockets.user.email, sockets.key
-            )
-            outcomes, end = await waiting
-            begun = re.search(r"begun ([\d.]+)", output)
-            assert begun
-            seconds[event] = end - float(begun[1])
-            for payload, close_code in outcomes:
-                assert payload["status_code"] + 4000 == close_code, event
-                assert close_code in (4401, 4403), event
-            for client in stay:
-                assert (await client.ask("ping"))["action"] == "pong", event
+    for event in EVENTS:
+        for _ in range(TRIES):
+            seconds[event] = await measure_end(joined, event)
+            if seconds[event] < BOUND:
+                break
     print({event: f"{each:.3f} s" for event, each in seconds.items()})  # noqa: T201  # the figures
-    assert min(seconds.values()) < BOUND
+    assert max(seconds.values()) < BOUND
+
+
+async def measure_end(joined: Pair, event: str) -> float:
+    """Have an event happen; return the seconds until the last that it ends was closed."""
+    async with AsyncExitStack() as stack:
+        sockets = await open_sockets(joined, stack)
+        ends = ENDS[event]
+        ended = sockets.by_session * (ends != "token") + sockets.by_token * (ends != "session")
+        stay = [each for each in sockets.by_session + sockets.by_token if each not in ended]
+        waiting = asyncio.create_task(wait_closed(ended))
+        output = await joined.run(
+            f"{MODELS}{EVENTS[event]}\nprint('begun', begun)", sockets.user.email, sockets.key
+        )
+        outcomes, end = await waiting
+        begun = re.search(r"begun ([\d.]+)", output)
+        assert begun
+        for payload, close_code in outcomes:
+            assert payload["status_code"] + 4000 == close_code, event
+            assert close_code in (4401, 4403), event
+        for client in stay:
+            assert (await client.ask("ping"))["action"] == "pong", event
+        return end - float(begun[1])
 
 
 async def test_logout_in_one_process_ends_the_sockets_of_the_session_in_the_other(

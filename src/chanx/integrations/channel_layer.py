@@ -56,7 +56,7 @@ class ChannelLayerBroker:
         self,
         layer: BaseChannelLayer,
         deadline: float | None = 5.0,
-        check_interval: float | None = CHECK_INTERVAL,
+        check_interval: float | None = None,
     ) -> None:
         self.layer = layer
         self.deadline = deadline

@@ -162,12 +162,12 @@ class Lane(Executor):
                 seat.jobs = deque()
                 self._turns.append(seat)
             seat.jobs.append(_Job(partial(fn, *args, **kwargs), future))
-            self.calls += 1
             if self._thread is None:
                 # A daemon, because the interpreter joins other threads before it would tell us of
                 # its end; stop() is called then.
                 self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
                 self._thread.start()
+            self.calls += 1
         self._tokens.put(True)
         return future
 

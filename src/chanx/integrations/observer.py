@@ -17,17 +17,20 @@ SCOPE_KEY: Final = "chanx.observer"
 _PARTS: Final = 20
 
 
-def split_time(timeout: float) -> Iterator[float]:
-    """Yield the parts of a time, each to be waited for in its turn.
+def split_time(timeout: float | None) -> Iterator[float | None]:
+    """Yield the parts of a time, each to be waited for in its turn; None is without end.
 
     A pause of the whole process then uses up one part alone, however long it is: what is waited
     for has not gone on meanwhile either.
     """
+    if timeout is None:
+        yield None
+        return
     for _ in range(_PARTS):
         yield timeout / _PARTS
 
 
-async def wait_awake(future: asyncio.Future[Any], timeout: float) -> bool:
+async def wait_awake(future: asyncio.Future[Any], timeout: float | None) -> bool:
     """Wait until a future is done, and tell whether it is. It is not cancelled."""
     for part in split_time(timeout):
         await asyncio.wait([future], timeout=part)
