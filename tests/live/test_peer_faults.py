@@ -79,7 +79,7 @@ COVERED: dict[str, tuple[str, ...]] = {
     ),
     "class_groups": ("live/test_peer_faults.py::test_groups_of_others_are_not_joined",),
     "logout": (
-        "live/test_identity_events.py::test_session_ends_and_its_connections_within_a_second",
+        "live/test_identity_events.py::test_session_ends_and_its_connections_at_once",
         "live/test_identity_life.py::test_session_that_expires",
         "live/test_identity_life.py::test_nothing_comes_after_the_end",
     ),
