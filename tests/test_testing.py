@@ -18,7 +18,7 @@ from django.test import TransactionTestCase, override_settings
 from rest_framework.permissions import IsAuthenticated
 
 from chanx.messages.incoming import PingMessage
-from chanx.messages.outgoing import AuthenticationMessage, PongMessage
+from chanx.messages.outgoing import AuthenticationMessage, ErrorMessage, PongMessage
 from chanx.routing import path
 from chanx.testing import WebsocketCommunicator, WebsocketTestCase
 from chanx.utils.settings import override_chanx_settings, settings_context
@@ -379,6 +379,41 @@ async def test_pause_of_the_process_is_no_timeout_of_messages() -> None:
     await client.send_message(PingMessage())
     assert len(await client.receive_all_json(timeout=0.2)) == 1
     await client.disconnect()
+
+
+async def test_any_number_of_messages_may_come_before_an_action() -> None:
+    class Consumer(OpenConsumer):
+        async def receive_message(self, message: Any, **kwargs: Any) -> None:
+            for _ in range(100):
+                await self.send_message(ErrorMessage(payload={}))
+                await asyncio.sleep(0)
+            await self.send_message(PongMessage())
+
+    for timeout in (60, None):
+        client = WebsocketCommunicator(Consumer.as_asgi(), "/ws/")
+        await client.connect()
+        await client.wait_for_auth()
+        await client.send_message(PingMessage())
+        within: Any = timeout
+        assert len(await client.receive_until_action("pong", within)) == 100
+        await client.disconnect()
+
+
+async def test_time_for_an_action_is_for_all_messages_before_it() -> None:
+    async def chatter(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        while True:
+            await send({"type": "websocket.send", "text": "{}"})
+            await asyncio.sleep(0.01)
+
+    client = WebsocketCommunicator(chatter, "/ws/")
+    await client.connect()
+    with pytest.raises(TimeoutError, match=r"No message 'pong' came, but \[None"):
+        await client.receive_until_action("pong", timeout=0.2)
+    await client.send_to("the application goes on")
+    assert await client.receive_json_from() == {}
+    await client.disconnect(timeout=0.01)
 
 
 async def test_no_timeout_is_without_end() -> None:

@@ -4,7 +4,6 @@ Nothing here needs daphne, and nothing sleeps.
 """
 
 import asyncio
-import contextlib
 import functools
 import inspect
 import json
@@ -22,7 +21,7 @@ from chanx.engine.drain import undrain
 from chanx.integrations.application import load_application
 from chanx.integrations.credentials import make_bearer_subprotocol
 from chanx.integrations.discovery import get_websocket_application
-from chanx.integrations.observer import SCOPE_KEY, ConnectionObserver, split_time, wait_awake
+from chanx.integrations.observer import SCOPE_KEY, ConnectionObserver, Patience
 from chanx.messages.base import BaseIncomingMessage, BaseMessage
 from chanx.messages.outgoing import (
     ACTION_COMPLETE,
@@ -101,22 +100,18 @@ class WebsocketCommunicator(_Communicator):  # type: ignore[misc]  # the base is
         When none comes the application is ended: TimeoutError, or what it raised.
         """
         try:
-            return await self._receive(split_time(timeout))
+            return await self._receive(Patience(timeout))
         except TimeoutError:
             return await super().receive_output(_AT_ONCE)
 
-    async def _receive(self, parts: Iterable[float | None]) -> Any:
+    async def _receive(self, patience: Patience) -> Any:
         """Return the next event. Raises TimeoutError, and the application goes on."""
         if self.future.done():
             self.future.result()  # raises what the application raised
-        for part in parts:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(part):
-                    event = await self.output_queue.get()
-                if event["type"] == "websocket.close":
-                    self._close_code = event.get("code", 1000)
-                return event
-        raise TimeoutError
+        event = await patience.wait(self.output_queue.get)
+        if event["type"] == "websocket.close":
+            self._close_code = event.get("code", 1000)
+        return event
 
     async def send_to(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Send a text or a binary frame, which may be empty."""
@@ -145,7 +140,7 @@ class WebsocketCommunicator(_Communicator):  # type: ignore[misc]  # the base is
     async def wait(self, timeout: float = 1) -> None:
         """Wait until the application has ended, and end it if it has not by then."""
         try:
-            is_over = await wait_awake(self.future, timeout)
+            is_over = await Patience(timeout).is_done(self.future)
         except asyncio.CancelledError:
             self.future.cancel()
             raise
@@ -214,10 +209,10 @@ class WebsocketCommunicator(_Communicator):  # type: ignore[misc]  # the base is
         Raises TimeoutError when none comes.
         """
         messages: list[dict[str, Any]] = []
-        parts = split_time(timeout)
+        patience = Patience(timeout)
         try:
             while True:
-                message = _parse(_get_content(await self._receive(parts)))
+                message = _parse(_get_content(await self._receive(patience)))
                 if _get_action(message) == action:
                     return [*messages, message] if inclusive else messages
                 messages.append(message)

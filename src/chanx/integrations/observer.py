@@ -5,38 +5,56 @@ that comes over a socket can put it there.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
-from typing import Any, Final
+import contextlib
+import math
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar
 
 from chanx.engine.connection import Connection
 
-__all__ = ["SCOPE_KEY", "ConnectionObserver", "split_time", "wait_awake"]
+__all__ = ["SCOPE_KEY", "ConnectionObserver", "Patience"]
+
+_T = TypeVar("_T")
 
 SCOPE_KEY: Final = "chanx.observer"
 
 _PARTS: Final = 20
 
 
-def split_time(timeout: float | None) -> Iterator[float | None]:
-    """Yield the parts of a time, each to be waited for in its turn; None is without end.
+class Patience:
+    """A time to wait, None without end, of which each wait takes what it needs.
 
-    A pause of the whole process then uses up one part alone, however long it is: what is waited
-    for has not gone on meanwhile either.
+    A pause of the whole process uses up a twentieth of it at most, however long it is: what is
+    waited for has not gone on meanwhile either.
     """
-    if timeout is None:
-        yield None
-        return
-    for _ in range(_PARTS):
-        yield timeout / _PARTS
 
+    def __init__(self, seconds: float | None) -> None:
+        self._left = math.inf if seconds is None else seconds
+        self._part = self._left / _PARTS
 
-async def wait_awake(future: asyncio.Future[Any], timeout: float | None) -> bool:
-    """Wait until a future is done, and tell whether it is. It is not cancelled."""
-    for part in split_time(timeout):
-        await asyncio.wait([future], timeout=part)
-        if future.done():
-            return True
-    return False
+    async def wait(self, wait: Callable[[], Awaitable[_T]]) -> _T:
+        """Return what comes of ``wait``. Raises TimeoutError when the time is over.
+
+        It is cancelled and called anew now and then, and must lose nothing by that.
+        """
+        clock = asyncio.get_running_loop().time
+        while True:
+            begun = clock()
+            part = max(0.0, min(self._part, self._left))
+            try:
+                async with asyncio.timeout(None if math.isinf(part) else part):
+                    return await wait()
+            except TimeoutError:
+                if self._left <= part:
+                    raise
+            finally:
+                self._left -= min(clock() - begun, part)
+
+    async def is_done(self, future: asyncio.Future[Any]) -> bool:
+        """Wait until a future is done, and tell whether it is. It is not cancelled."""
+        with contextlib.suppress(TimeoutError):
+            await self.wait(lambda: asyncio.wait([future]))
+        return future.done()
 
 
 class ConnectionObserver:
@@ -102,7 +120,7 @@ class ConnectionObserver:
         entry = (condition, asyncio.get_running_loop().create_future())
         self._waiting.append(entry)
         try:
-            if not await wait_awake(entry[1], timeout):
+            if not await Patience(timeout).is_done(entry[1]):
                 raise TimeoutError
         finally:
             self._waiting.remove(entry)
