@@ -25,6 +25,7 @@ from chanx.utils.settings import override_chanx_settings, settings_context
 from tests.app.consumers import OpenConsumer, RoomConsumer, override
 from tests.app.messages import EchoMessage, OrderMessage, SaidMessage
 from tests.conftest import Connect, Vary
+from tests.patience import PATIENCE
 
 ANN = [(b"x-user", b"ann")]
 application = ProtocolTypeRouter(
@@ -443,7 +444,7 @@ async def test_cancelled_disconnect_ends_the_application() -> None:
     leaving.cancel()
     with pytest.raises(asyncio.CancelledError):
         await leaving
-    await asyncio.wait_for(is_over.wait(), 60)
+    await asyncio.wait_for(is_over.wait(), PATIENCE)
 
 
 async def test_cancelled_wait_loses_no_frame() -> None:

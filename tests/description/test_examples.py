@@ -41,7 +41,7 @@ def make_from_model(model: Any) -> Any:
     return value
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.dictionaries(st.sampled_from(["one", "two_words", "größe"]), types, min_size=1))
 def test_example_of_any_model_validates(fields: dict[str, Any]) -> None:
     model = make_model(fields)

@@ -36,7 +36,7 @@ def describe(message: Any, way: Direction, names: KeyNames) -> tuple[Any, Any]:
     return found, {**definitions[found.schema], "$defs": definitions}
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(
     st.dictionaries(st.sampled_from(["one", "two_words", "größe"]), types, min_size=1, max_size=2),
     st.sampled_from(NAMES),

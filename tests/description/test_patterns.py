@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chanx.description.patterns import make_text, matches
@@ -64,7 +64,6 @@ pieces = st.sampled_from(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(pieces, max_size=6, unique=True).map("".join))
 def test_what_is_made_matches(pattern: str) -> None:
     text = make_text(f"^{pattern}$")

@@ -536,7 +536,7 @@ async def test_nobody_is_asked_about_who_is_gone_before_the_question_is_put(
     # In one turn of the event loop: the task of the re-check has not begun.
     announce([get_user_subject(7)])
     act_here("disconnect", {"users": ["7"], "code": 4009, "reason": "Bye, Ann"})
-    assert (await client.receive_output(PATIENCE))["code"] == 4009
+    assert (await client.receive_output())["code"] == 4009
     assert not select(logs, "Re-check failed with unexpected error")
     assert desk.asked == []
     assert len(get_identities().rechecker) == 0

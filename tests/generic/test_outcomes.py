@@ -102,7 +102,7 @@ STEPS = st.lists(st.sampled_from([*TEXTS, "stall", "resume", "turn", "time"]), m
 FIXTURE = HealthCheck.function_scoped_fixture
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[FIXTURE, HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[FIXTURE, HealthCheck.too_slow])
 @given(STEPS, st.booleans(), st.sampled_from([1, 3]), st.sampled_from(["plain", "all"]))
 async def test_outcomes_add_up(
     steps: list[str], completes: bool, at_once: int, variant: str

@@ -21,6 +21,7 @@ from chanx.utils.settings import settings_context
 from tests.app.consumers import OpenConsumer, RoomConsumer
 from tests.clock import Clock
 from tests.conftest import Connect, UseLayer
+from tests.engine.fakes import settle
 from tests.patience import PATIENCE
 
 
@@ -92,11 +93,6 @@ async def joined(layer: SharedLayer, connect: Connect) -> SharedLayer:
 async def ask(command: str, arguments: dict[str, Any] | None = None) -> list[Reply]:
     """Return the answer of the one process that there is, when it has done what it was told."""
     return await request(command, arguments, wait=PATIENCE, count=1)
-
-
-async def settle() -> None:
-    for _ in range(100):
-        await asyncio.sleep(0)
 
 
 def select(logs: list[Any], event: str) -> list[Any]:

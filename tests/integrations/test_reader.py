@@ -7,6 +7,7 @@ import pytest
 from channels.layers import BaseChannelLayer
 
 from chanx.integrations.reader import Reader
+from tests.engine.fakes import settle
 from tests.patience import PATIENCE
 
 
@@ -64,11 +65,6 @@ def layer() -> Layer:
 @pytest.fixture
 def reading(layer: Layer) -> Reading:
     return Reading(layer)
-
-
-async def settle() -> None:
-    for _ in range(20):
-        await asyncio.sleep(0)
 
 
 async def test_restart_waits_for_the_receive_before_it_however_often(

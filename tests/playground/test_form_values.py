@@ -19,7 +19,6 @@ pytestmark = [pytest.mark.browser]
 # One page for all examples: they only call functions in it.
 many = settings(
     max_examples=150,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

@@ -55,7 +55,7 @@ def test_valid_frames_are_valid_and_come_back() -> None:
             assert check_answer(case, answer(case.data.decode())) == case.action
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=_UNCHECKED)
+@settings(max_examples=500, suppress_health_check=_UNCHECKED)
 @given(st.randoms(use_true_random=False), st.booleans())
 def test_codec_answers_whatever_comes(rng: random.Random, camelize: bool) -> None:
     case = make_case(rng)
@@ -63,7 +63,7 @@ def test_codec_answers_whatever_comes(rng: random.Random, camelize: bool) -> Non
         check_answer(case, answer(case.data.decode(), camelize=camelize))
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=500)
 @given(st.text(), st.booleans())
 def test_codec_answers_any_text(text: str, camelize: bool) -> None:
     for frame in (text, json.dumps(text), f'{{"action":"any","payload":{text}}}'):
